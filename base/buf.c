@@ -1,0 +1,253 @@
+/* Byte buffers: borrowed spans, owned bufs, and the big-endian cursor.
+ *
+ * Any buf may come to hold plaintext, so none ever leaves bytes behind: growing allocates, copies
+ * and wipes the old place (realloc would not), shortening wipes the tail. Nothing grows over its
+ * maximum, so a length from outside cannot make us allocate more than the owner planned for. */
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+
+#include "base/mem.h"
+
+#define FIRST_CAP 64
+
+struct span span_of(const void *data, size_t len)
+{
+    return (struct span){data, len};
+}
+
+struct span span_text(const char *text)
+{
+    return (struct span){(const uint8_t *)text, strlen(text)};
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool span_is(struct span a, const char *text)
+{
+    return span_equal(a, span_text(text));
+}
+
+bool span_starts(struct span a, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
+}
+
+char *span_to_text(struct span a)
+{
+    char *text = mem_alloc(a.len + 1);
+    if (a.len > 0) {
+        memcpy(text, a.data, a.len);
+    }
+    return text;
+}
+
+void buf_init(struct buf *buf, size_t max)
+{
+    *buf = (struct buf){.max = max};
+}
+
+void buf_clear(struct buf *buf)
+{
+    mem_wipe(buf->data, buf->len);
+    mem_free(buf->data);
+    *buf = (struct buf){.max = buf->max};
+}
+
+void buf_reset(struct buf *buf)
+{
+    buf_truncate(buf, 0);
+}
+
+struct span buf_span(const struct buf *buf)
+{
+    return (struct span){buf->data, buf->len};
+}
+
+static size_t limit_of(const struct buf *buf)
+{
+    return buf->max > 0 ? buf->max : BUF_MAX_DEFAULT;
+}
+
+static void grow(struct buf *buf, size_t need)
+{
+    size_t limit = limit_of(buf);
+    size_t cap = buf->cap < FIRST_CAP ? FIRST_CAP : buf->cap;
+    while (cap < need) {
+        cap = cap > limit / 2 ? limit : cap * 2;
+    }
+    uint8_t *data = mem_alloc(cap);
+    if (buf->data != NULL && buf->len > 0) {
+        memcpy(data, buf->data, buf->len);
+        mem_wipe(buf->data, buf->len);
+    }
+    mem_free(buf->data);
+    buf->data = data;
+    buf->cap = cap;
+}
+
+struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place)
+{
+    size_t limit = limit_of(buf);
+    ENSURE(buf->len <= limit && len <= limit - buf->len, ERR_TOO_LARGE, "more than %zu bytes",
+           limit);
+    if (buf->data == NULL || len > buf->cap - buf->len) {
+        grow(buf, buf->len + len);
+    }
+    *out_place = buf->data + buf->len;
+    buf->len += len;
+    return err_ok();
+}
+
+struct err buf_append(struct buf *buf, struct span bytes)
+{
+    uint8_t *place = NULL;
+    TRY(buf_extend(buf, bytes.len, &place));
+    assert(place != NULL);
+    if (bytes.len > 0) {
+        memcpy(place, bytes.data, bytes.len);
+    }
+    return err_ok();
+}
+
+struct err buf_append_text(struct buf *buf, const char *text)
+{
+    return buf_append(buf, span_text(text));
+}
+
+struct err buf_printf(struct buf *buf, const char *format, ...)
+{
+    /* vsnprintf ends with a NUL for which a buf at its maximum has no room: format elsewhere. */
+    char small[256];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(small, sizeof(small), format, args);
+    va_end(args);
+    assert(len >= 0);
+    if ((size_t)len < sizeof(small)) {
+        struct err err = buf_append(buf, span_of(small, (size_t)len));
+        mem_wipe(small, (size_t)len);
+        return err;
+    }
+    size_t size = (size_t)len + 1;
+    char *large = mem_alloc(size);
+    va_start(args, format);
+    (void)vsnprintf(large, size, format, args);
+    va_end(args);
+    struct err err = buf_append(buf, span_of(large, (size_t)len));
+    mem_wipe(large, size);
+    mem_free(large);
+    return err;
+}
+
+static struct err append_integer(struct buf *buf, uint64_t value, size_t size)
+{
+    uint8_t *place = NULL;
+    TRY(buf_extend(buf, size, &place));
+    assert(place != NULL);
+    for (size_t i = size; i > 0; i--) {
+        place[i - 1] = (uint8_t)value;
+        value >>= 8;
+    }
+    return err_ok();
+}
+
+struct err buf_append_u8(struct buf *buf, uint8_t value)
+{
+    return append_integer(buf, value, sizeof(value));
+}
+
+struct err buf_append_u16(struct buf *buf, uint16_t value)
+{
+    return append_integer(buf, value, sizeof(value));
+}
+
+struct err buf_append_u32(struct buf *buf, uint32_t value)
+{
+    return append_integer(buf, value, sizeof(value));
+}
+
+struct err buf_append_u64(struct buf *buf, uint64_t value)
+{
+    return append_integer(buf, value, sizeof(value));
+}
+
+void buf_truncate(struct buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+    if (len < buf->len) {
+        mem_wipe(buf->data + len, buf->len - len);
+        buf->len = len;
+    }
+}
+
+void buf_move(struct buf *to, struct buf *from)
+{
+    assert(to != from);
+    buf_clear(to);
+    *to = *from;
+    *from = (struct buf){.max = from->max};
+}
+
+struct cursor cursor_of(struct span bytes)
+{
+    return (struct cursor){bytes};
+}
+
+static struct err read_integer(struct cursor *cursor, size_t size, uint64_t *out)
+{
+    struct span bytes = {0};
+    TRY(cursor_bytes(cursor, size, &bytes));
+    assert(bytes.data != NULL);
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        value = value << 8 | bytes.data[i];
+    }
+    *out = value;
+    return err_ok();
+}
+
+struct err cursor_u8(struct cursor *cursor, uint8_t *out)
+{
+    uint64_t value = 0;
+    TRY(read_integer(cursor, sizeof(*out), &value));
+    *out = (uint8_t)value;
+    return err_ok();
+}
+
+struct err cursor_u16(struct cursor *cursor, uint16_t *out)
+{
+    uint64_t value = 0;
+    TRY(read_integer(cursor, sizeof(*out), &value));
+    *out = (uint16_t)value;
+    return err_ok();
+}
+
+struct err cursor_u32(struct cursor *cursor, uint32_t *out)
+{
+    uint64_t value = 0;
+    TRY(read_integer(cursor, sizeof(*out), &value));
+    *out = (uint32_t)value;
+    return err_ok();
+}
+
+struct err cursor_u64(struct cursor *cursor, uint64_t *out)
+{
+    return read_integer(cursor, sizeof(*out), out);
+}
+
+struct err cursor_bytes(struct cursor *cursor, size_t len, struct span *out)
+{
+    ENSURE(len <= cursor->rest.len, ERR_CORRUPT, "the bytes end too early");
+    *out = (struct span){cursor->rest.data, len};
+    if (len > 0) {
+        cursor->rest.data += len;
+        cursor->rest.len -= len;
+    }
+    return err_ok();
+}

@@ -1,0 +1,72 @@
+/* Bytes: `span` borrows, `buf` owns, knows its maximum and wipes what it leaves, `cursor` reads. */
+#ifndef HSMGATE_BASE_BUF_H
+#define HSMGATE_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Borrowed bytes; text in a span is not NUL-terminated. `data` may be NULL when len is 0. */
+struct span {
+    const uint8_t *data;
+    size_t len;
+};
+
+/* Owned bytes that never grow over `max`. A zeroed buf is empty and has the default maximum
+ * BUF_MAX_DEFAULT. */
+struct buf {
+    uint8_t *data;
+    size_t len;
+    size_t cap;
+    size_t max;
+};
+
+#define BUF_MAX_DEFAULT ((size_t)4 << 20)
+
+struct span span_of(const void *data, size_t len);
+struct span span_text(const char *text);
+/* Not in constant time: for public bytes only; see secret_equal. */
+bool span_equal(struct span a, struct span b);
+bool span_is(struct span a, const char *text);
+bool span_starts(struct span a, const char *prefix);
+/* NUL-terminated copy; free with mem_free. */
+char *span_to_text(struct span a);
+
+void buf_init(struct buf *buf, size_t max);
+/* Wipes and frees; the buf may be used again. For CLEANUP too. */
+void buf_clear(struct buf *buf);
+/* Wipes and keeps the memory and the maximum. */
+void buf_reset(struct buf *buf);
+struct span buf_span(const struct buf *buf);
+/* Makes room for `len` more bytes and gives their place; `buf->len` grows by len. ERR_TOO_LARGE
+ * over max. */
+MUST_USE struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place);
+MUST_USE struct err buf_append(struct buf *buf, struct span bytes);
+MUST_USE struct err buf_append_text(struct buf *buf, const char *text);
+MUST_USE struct err buf_printf(struct buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Big-endian integers. */
+MUST_USE struct err buf_append_u8(struct buf *buf, uint8_t value);
+MUST_USE struct err buf_append_u16(struct buf *buf, uint16_t value);
+MUST_USE struct err buf_append_u32(struct buf *buf, uint32_t value);
+MUST_USE struct err buf_append_u64(struct buf *buf, uint64_t value);
+/* Shortens to len, wiping the tail; len <= buf->len. */
+void buf_truncate(struct buf *buf, size_t len);
+/* Moves the bytes from `from` (which becomes empty) to `to`, whose old content is wiped. */
+void buf_move(struct buf *to, struct buf *from);
+
+/* Reads big-endian from a span; every call fails with ERR_CORRUPT at the end of the bytes. */
+struct cursor {
+    struct span rest;
+};
+struct cursor cursor_of(struct span bytes);
+MUST_USE struct err cursor_u8(struct cursor *cursor, uint8_t *out);
+MUST_USE struct err cursor_u16(struct cursor *cursor, uint16_t *out);
+MUST_USE struct err cursor_u32(struct cursor *cursor, uint32_t *out);
+MUST_USE struct err cursor_u64(struct cursor *cursor, uint64_t *out);
+/* Borrows `len` bytes. */
+MUST_USE struct err cursor_bytes(struct cursor *cursor, size_t len, struct span *out);
+
+#endif

@@ -1,0 +1,141 @@
+/* Hashes by OpenSSL, random bytes by the kernel, UUIDs from them.
+ *
+ * The digests are fetched from the provider once: a fetch by name costs more than hashing a short
+ * message. A hash that fails means a broken provider, for which no caller has an answer: abort. */
+#include "base/digest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+#include "base/encoding.h"
+#include "base/mem.h"
+
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+static EVP_MD *fetched[DIGEST_COUNT]; /* written once under fetch_once */
+
+static const struct {
+    const char *name;
+    size_t len;
+} digests[DIGEST_COUNT] = {
+    [DIGEST_SHA256] = {"SHA2-256", 32},
+    [DIGEST_SHA384] = {"SHA2-384", 48},
+    [DIGEST_SHA512] = {"SHA2-512", 64},
+    [DIGEST_SHA1] = {"SHA1", 20},
+};
+
+static void fetch_all(void)
+{
+    for (unsigned i = 0; i < DIGEST_COUNT; i++) {
+        fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
+        if (fetched[i] == NULL) {
+            abort();
+        }
+    }
+}
+
+static const EVP_MD *provider_digest(enum digest digest)
+{
+    assert((unsigned)digest < DIGEST_COUNT);
+    if (pthread_once(&fetch_once, fetch_all) != 0) {
+        abort();
+    }
+    return fetched[digest];
+}
+
+size_t digest_len(enum digest digest)
+{
+    assert((unsigned)digest < DIGEST_COUNT);
+    return digests[digest].len;
+}
+
+static void digest_parts(enum digest digest, const struct span *parts, size_t count, uint8_t *out)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx != NULL && EVP_DigestInit_ex2(ctx, provider_digest(digest), NULL) == 1;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
+    }
+    if (!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
+        abort();
+    }
+    EVP_MD_CTX_free(ctx);
+}
+
+void digest_of(enum digest digest, struct span bytes, uint8_t out[DIGEST_MAX])
+{
+    digest_parts(digest, &bytes, 1, out);
+}
+
+void digest_sha256_parts(const struct span *parts, size_t count, uint8_t out[SHA256_LEN])
+{
+    digest_parts(DIGEST_SHA256, parts, count, out);
+}
+
+void random_bytes(void *out, size_t len)
+{
+    uint8_t *at = out;
+    while (len > 0) {
+        ssize_t got = getrandom(at, len, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            abort();
+        }
+        at += got;
+        len -= (size_t)got;
+    }
+}
+
+struct uuid uuid_make(void)
+{
+    struct uuid uuid;
+    random_bytes(uuid.bytes, sizeof(uuid.bytes));
+    uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0F) | 0x40); /* RFC 9562 §5.4 */
+    uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3F) | 0x80);
+    return uuid;
+}
+
+bool uuid_equal(struct uuid a, struct uuid b)
+{
+    return memcmp(a.bytes, b.bytes, UUID_LEN) == 0;
+}
+
+static bool dash_before(size_t byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void uuid_format(struct uuid uuid, char out[UUID_TEXT_LEN + 1])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < UUID_LEN; i++) {
+        if (dash_before(i)) {
+            *out++ = '-';
+        }
+        *out++ = hex[uuid.bytes[i] >> 4];
+        *out++ = hex[uuid.bytes[i] & 0x0F];
+    }
+    *out = '\0';
+}
+
+struct err uuid_parse(struct span text, struct uuid *out)
+{
+    ENSURE(text.len == UUID_TEXT_LEN, ERR_INVALID_FIELD, "not a UUID");
+    uint8_t digits[2 * UUID_LEN];
+    const uint8_t *at = text.data;
+    for (size_t i = 0; i < UUID_LEN; i++) {
+        if (dash_before(i)) {
+            ENSURE(*at++ == '-', ERR_INVALID_FIELD, "not a UUID");
+        }
+        digits[2 * i] = *at++;
+        digits[2 * i + 1] = *at++;
+    }
+    CLEANUP(buf_clear) struct buf bytes = {0};
+    TRY(hex_decode(span_of(digits, sizeof(digits)), &bytes));
+    memcpy(out->bytes, bytes.data, UUID_LEN);
+    return err_ok();
+}
