@@ -1,0 +1,64 @@
+/* db_bearers: the SQL of bearer tokens. */
+#include "keystore/db_bearers.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+static struct err read_row(struct db_rows *rows, struct bearer *out)
+{
+    *out = (struct bearer){.created_at = db_integer_at(rows, 2),
+                           .expires_at = db_integer_at(rows, 3),
+                           .last_used_at = db_integer_at(rows, 4)};
+    struct span name = db_bytes_at(rows, 0);
+    ENSURE(name.len < sizeof(out->name), ERR_CORRUPT, "a stored token's name is too long");
+    memcpy(out->name, name.data, name.len);
+    struct span hash = db_bytes_at(rows, 1);
+    ENSURE(hash.len == sizeof(out->hash), ERR_CORRUPT, "a stored token's hash is damaged");
+    memcpy(out->hash, hash.data, hash.len);
+    return err_ok();
+}
+
+struct err db_bearers_load(struct db *db, struct bearers *bearers)
+{
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    TRY(db_query(db, "SELECT name, hash, created_at, expires_at, last_used_at FROM bearers", NULL,
+                 0, &rows));
+    bool more = false;
+    TRY(db_next(rows, &more));
+    while (more) {
+        struct bearer bearer = {0};
+        TRY(read_row(rows, &bearer));
+        bearers_add(bearers, &bearer);
+        TRY(db_next(rows, &more));
+    }
+    return err_ok();
+}
+
+struct err db_bearers_put(struct db *db, const struct bearer *bearer, int64_t now)
+{
+    struct db_value when[] = {db_integer(now)};
+    TRY(db_run(db, "DELETE FROM bearers WHERE expires_at <> 0 AND expires_at <= $1", when,
+               ARRAY_LEN(when), NULL));
+    struct db_value values[] = {db_text(bearer->name),
+                                db_bytes(span_of(bearer->hash, sizeof(bearer->hash))),
+                                db_integer(bearer->created_at), db_integer(bearer->expires_at),
+                                db_integer(bearer->last_used_at)};
+    return db_run(db,
+                  "INSERT INTO bearers (name, hash, created_at, expires_at, last_used_at)"
+                  " VALUES ($1, $2, $3, $4, $5)",
+                  values, ARRAY_LEN(values), NULL);
+}
+
+struct err db_bearers_delete(struct db *db, struct span name)
+{
+    struct db_value values[] = {db_name(name)};
+    return db_run(db, "DELETE FROM bearers WHERE name = $1", values, ARRAY_LEN(values), NULL);
+}
+
+struct err db_bearers_touch(struct db *db, struct span name, int64_t last_used_at)
+{
+    struct db_value values[] = {db_integer(last_used_at), db_name(name)};
+    return db_run(db, "UPDATE bearers SET last_used_at = $1 WHERE name = $2", values,
+                  ARRAY_LEN(values), NULL);
+}

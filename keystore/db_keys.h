@@ -1,0 +1,23 @@
+/* db_keys: rows of keys and versions. Every function wants an open transaction. */
+#ifndef HSMGATE_KEYSTORE_DB_KEYS_H
+#define HSMGATE_KEYSTORE_DB_KEYS_H
+
+#include "keystore/db.h"
+#include "keystore/keystore.h"
+
+/* The key's row alone. ERR_CONFLICT. */
+MUST_USE struct err db_keys_insert(struct db *db, const struct key *key);
+/* Facts and next_version. */
+MUST_USE struct err db_keys_write(struct db *db, const struct key *key);
+MUST_USE struct err db_keys_delete(struct db *db, struct uuid id);
+MUST_USE struct err db_versions_insert(struct db *db, struct uuid key_id,
+                                       const struct version *version);
+/* State, times and material, only while the row is in state `from`; ERR_INVALID_STATE. */
+MUST_USE struct err db_versions_write(struct db *db, struct uuid key_id,
+                                      const struct version *version, enum version_state from);
+/* Only a pending one; ERR_INVALID_STATE. */
+MUST_USE struct err db_versions_delete(struct db *db, struct uuid key_id, uint32_t number);
+MUST_USE struct err db_versions_write_uses(struct db *db, struct uuid key_id, uint32_t number,
+                                           uint64_t reserved, int64_t last_used_at);
+
+#endif

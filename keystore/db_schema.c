@@ -1,0 +1,99 @@
+/* db_schema: the migrations, in SQLite's dialect. Number N is row N-1 of the table; a released row
+ * is never edited, a change is a new row.
+ *
+ * Constraints repeat what the code already checks: they are the last line of defence, so that no
+ * bug can leave two active versions or use a CKA_ID twice. Times are unix ms, 0: not yet. States
+ * are the numbers of enum version_state (2 is active, 1 pending). */
+#include "keystore/db_schema.h"
+
+#include "base/mem.h"
+
+static const char create_keys[] =
+    "CREATE TABLE keys ("
+    " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+    " name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 3 AND 200),"
+    " algorithm TEXT NOT NULL,"
+    " purpose TEXT NOT NULL CHECK (purpose IN ('encrypt', 'mac', 'sign', 'decrypt')),"
+    " token TEXT NOT NULL CHECK (length(token) > 0),"
+    " owner TEXT NOT NULL,"
+    " description TEXT,"
+    " contact TEXT,"
+    " classification TEXT NOT NULL"
+    "  CHECK (classification IN ('public', 'internal', 'confidential', 'regulated')),"
+    " labels TEXT NOT NULL CHECK (labels LIKE '{%}'),"
+    " rotation_every INTEGER NOT NULL CHECK (rotation_every >= 0),"
+    " rotation_overlap INTEGER NOT NULL CHECK (rotation_overlap >= 0),"
+    " rotation_publish_ahead INTEGER NOT NULL CHECK (rotation_publish_ahead >= 0),"
+    " rotation_max_uses INTEGER NOT NULL CHECK (rotation_max_uses >= 0),"
+    " jwt_max_ttl INTEGER NOT NULL CHECK (jwt_max_ttl >= 0),"
+    " jwt_issuer TEXT,"
+    " jwt_audiences TEXT NOT NULL CHECK (jwt_audiences LIKE '[%]'),"
+    " approval_group TEXT,"
+    " approval_m INTEGER NOT NULL CHECK (approval_m BETWEEN 0 AND 255),"
+    " created_at INTEGER NOT NULL,"
+    " next_version INTEGER NOT NULL CHECK (next_version >= 2)"
+    ") STRICT;"
+    "CREATE TABLE versions ("
+    " key_id BLOB NOT NULL REFERENCES keys (id),"
+    " number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 2147483647),"
+    " state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 8),"
+    " cka_id BLOB NOT NULL UNIQUE CHECK (length(cka_id) BETWEEN 1 AND 32),"
+    " identity BLOB NOT NULL CHECK (length(identity) <= 64),"
+    " public_key BLOB NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " activated_at INTEGER NOT NULL DEFAULT 0,"
+    " retired_at INTEGER NOT NULL DEFAULT 0,"
+    " destroy_at INTEGER NOT NULL DEFAULT 0,"
+    " uses_reserved INTEGER NOT NULL DEFAULT 0 CHECK (uses_reserved >= 0),"
+    " last_used_at INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (key_id, number),"
+    " CHECK (state = 1 OR length(identity) > 0)"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX versions_one_active ON versions (key_id) WHERE state = 2;"
+    "CREATE TABLE bearers ("
+    " name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),"
+    " hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),"
+    " created_at INTEGER NOT NULL,"
+    " expires_at INTEGER NOT NULL CHECK (expires_at >= 0),"
+    " last_used_at INTEGER NOT NULL"
+    ") STRICT";
+
+static const char *const migrations[] = {create_keys};
+
+static struct err current_number(struct db *db, int64_t *out)
+{
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    bool more = false;
+    TRY(db_query(db, "SELECT coalesce(max(number), 0) FROM schema_migrations", NULL, 0, &rows));
+    TRY(db_next(rows, &more));
+    ENSURE(more, ERR_CORRUPT, "the key store's database has no schema number");
+    *out = db_integer_at(rows, 0);
+    return err_ok();
+}
+
+static struct err apply(struct db *db, int64_t number, int64_t now)
+{
+    TRY(db_script(db, migrations[number - 1]));
+    struct db_value values[] = {db_integer(number), db_integer(now)};
+    return db_run(db, "INSERT INTO schema_migrations (number, applied_at) VALUES ($1, $2)", values,
+                  ARRAY_LEN(values), NULL);
+}
+
+struct err db_schema_migrate(struct db *db, int64_t now)
+{
+    const int64_t known = (int64_t)ARRAY_LEN(migrations);
+    int64_t number = 0;
+    TRY(db_script(db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                      "number INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT"));
+    TRY(current_number(db, &number));
+    ENSURE(number <= known, ERR_NEWER,
+           "the database has schema %lld and this hsmgate knows schema %lld at most: "
+           "it was written by a newer hsmgate",
+           (long long)number, (long long)known);
+    while (number < known) {
+        number++;
+        TRY(db_begin(db));
+        TRY(db_end(db, apply(db, number, now)));
+    }
+    return err_ok();
+}

@@ -1,0 +1,220 @@
+/* keystore: keys, versions and bearer tokens as rows, changed in transactions by one writer.
+ *
+ * Reads never touch SQL: every key is an immutable, reference-counted struct in an in-memory
+ * snapshot that is replaced after each commit. A change is durable (SQLite WAL, synchronous=FULL)
+ * before the call returns and before any reader sees it. All functions may be called from any
+ * thread. States are stored here but decided in rotation/. */
+#ifndef HSMGATE_KEYSTORE_KEYSTORE_H
+#define HSMGATE_KEYSTORE_KEYSTORE_H
+
+#include "base/algorithm.h"
+#include "base/buf.h"
+#include "base/name.h"
+
+struct keystore;
+
+/* NIST SP 800-57 part 1 §7, as the API names them. Values are stored: never renumber. */
+enum version_state {
+    VERSION_PENDING = 1,
+    VERSION_ACTIVE,
+    VERSION_RETIRING,
+    VERSION_RETIRED,
+    VERSION_DISABLED,
+    VERSION_COMPROMISED,
+    VERSION_DESTROY_SCHEDULED,
+    VERSION_DESTROYED,
+    VERSION_STATE_END
+};
+const char *version_state_name(enum version_state state);
+
+enum classification {
+    CLASS_PUBLIC,
+    CLASS_INTERNAL,
+    CLASS_CONFIDENTIAL,
+    CLASS_REGULATED,
+    CLASS_COUNT
+};
+const char *classification_name(enum classification classification);
+bool classification_by_name(struct span name, enum classification *out);
+
+#define CKA_ID_MAX   32
+#define IDENTITY_MAX 64
+
+struct uses; /* the mutable use counter of one version, shared by all snapshots */
+
+struct version {
+    uint32_t number; /* from 1, never used twice in a key */
+    enum version_state state;
+    uint8_t cka_id[CKA_ID_MAX];
+    size_t cka_id_len;
+    uint8_t identity[IDENTITY_MAX]; /* what the worker checks the material against; empty while it
+                                       is not made */
+    size_t identity_len;
+    struct span
+        public_key;     /* DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); empty for secret keys */
+    int64_t created_at; /* unix ms; 0: not yet */
+    int64_t activated_at;
+    int64_t retired_at;
+    int64_t destroy_at;
+    struct uses *uses;
+};
+
+struct rotation_policy { /* seconds; 0: not set */
+    int64_t every;
+    int64_t overlap;
+    int64_t publish_ahead;
+    int64_t max_uses;
+};
+
+struct jwt_policy {
+    int64_t max_ttl;    /* seconds; 0: no JWTs policy set, the default limit holds */
+    const char *issuer; /* or NULL */
+    const char *const *audiences;
+    size_t audience_count;
+};
+
+struct approval_rule {
+    const char *group; /* or NULL: none */
+    uint32_t m;        /* 0: none */
+};
+
+struct label {
+    const char *name;
+    const char *value;
+};
+
+/* What a caller may say of a key; in `struct key` the strings live as long as the key. */
+struct key_facts {
+    const char *owner;
+    const char *description; /* or NULL, likewise contact */
+    const char *contact;
+    enum classification classification;
+    const struct label *labels; /* sorted by name */
+    size_t label_count;
+    struct rotation_policy rotation;
+    struct jwt_policy jwt;
+    struct approval_rule approval;
+};
+
+/* Immutable; hold it with keystore_find or keystore_list, let go with key_release. */
+struct key {
+    struct uuid id;
+    const char *name;
+    enum algorithm algorithm;
+    enum purpose purpose;
+    const char *token; /* the configured token that holds its material */
+    struct key_facts facts;
+    int64_t created_at;
+    uint32_t primary;      /* number of the active version; 0 while the first one is being made */
+    uint32_t next_version; /* the number that the next version will get */
+    const struct version *versions; /* ascending by number */
+    size_t version_count;
+};
+
+/* Opens or creates the database, runs the missing migrations, loads the snapshot. ERR_NEWER for one
+ * written by a newer hsmgate, ERR_CORRUPT, ERR_CONFLICT when another process holds it,
+ * ERR_STORE_UNAVAILABLE. */
+MUST_USE struct err keystore_open(const char *path, struct keystore **out);
+/* Writes exact use counters, closes. Takes NULL. */
+void keystore_close(struct keystore *store);
+/* Whether a write would succeed now (a no-op transaction): for readyz. */
+MUST_USE struct err keystore_check(struct keystore *store);
+
+/* NULL when there is no such key. Keys whose first version is still being made (primary 0, no
+ * version that ever was active) are not found. */
+const struct key *keystore_find(struct keystore *store, struct span name);
+const struct key *keystore_find_id(struct keystore *store, struct uuid id);
+/* Takes NULL. */
+void key_release(const struct key *key);
+/* For CLEANUP on a `const struct key *`. */
+void key_release_at(const struct key *const *key);
+/* NULL when there is none with this number. */
+const struct version *key_version(const struct key *key, uint32_t number);
+/* NULL while there is no primary. */
+const struct version *key_primary(const struct key *key);
+
+/* The key even while its first version is still being made; NULL when there is no such row. */
+const struct key *keystore_find_any(struct keystore *store, struct span name);
+
+/* Up to `limit` keys whose name starts with `prefix` and comes after `after` (or empty), ascending;
+ * the same keys that keystore_find finds. Free with keystore_list_free. LIST_EVERYTHING also lists
+ * keys in the making. */
+enum list_scope { LIST_USABLE, LIST_EVERYTHING };
+const struct key **keystore_list(struct keystore *store, struct span prefix, struct span after,
+                                 size_t limit, enum list_scope scope, size_t *out_count);
+void keystore_list_free(const struct key **keys, size_t count);
+size_t keystore_count(struct keystore *store);
+
+/* Says that the caller is making a version of this key (which need not be there yet), until
+ * keystore_unclaim. ERR_CONFLICT while somebody else is. Held in memory: a crash ends it. */
+MUST_USE struct err keystore_claim(struct keystore *store, struct span name);
+void keystore_unclaim(struct keystore *store, struct span name);
+
+/* --- changes; `now` is unix ms --- */
+struct key_spec {
+    const char *name;
+    enum algorithm algorithm;
+    enum purpose purpose;
+    const char *token;
+    struct key_facts facts;
+};
+/* Writes the key's row and its version 1 as pending with this CKA_ID. ERR_CONFLICT when the name is
+ * taken. */
+MUST_USE struct err keystore_reserve_key(struct keystore *store, const struct key_spec *spec,
+                                         struct span cka_id, int64_t now);
+/* Writes the next version as pending; its number comes out. ERR_NOT_FOUND. */
+MUST_USE struct err keystore_reserve_version(struct keystore *store, struct span name,
+                                             struct span cka_id, int64_t now, uint32_t *out_number);
+/* Stores what generation gave, on a pending version without identity. ERR_INVALID_STATE. */
+MUST_USE struct err keystore_record_material(struct keystore *store, struct span name,
+                                             uint32_t number, struct span identity,
+                                             struct span public_key);
+/* One version's change of state, applied only when it is in `from` now. */
+struct version_move {
+    uint32_t number;
+    enum version_state from;
+    enum version_state to;
+    int64_t destroy_at; /* for VERSION_DESTROY_SCHEDULED */
+};
+/* All moves in one transaction or none: ERR_INVALID_STATE when one no longer stands in its `from`.
+ * Sets activated_at (to active), retired_at (to retiring or retired, when not set), the primary
+ * (the one active version); refuses two active versions. */
+MUST_USE struct err keystore_move(struct keystore *store, struct span name,
+                                  const struct version_move *moves, size_t count, int64_t now);
+/* Removes a pending version that never was used, and the key's row with it when it was the only
+ * one. ERR_INVALID_STATE. */
+MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span name,
+                                          uint32_t number);
+/* Replaces the facts. ERR_NOT_FOUND. */
+MUST_USE struct err keystore_update(struct keystore *store, struct span name,
+                                    const struct key_facts *facts);
+
+/* Counts `n` uses of the version, durably reserved ahead in blocks, so that a crash never
+ * undercounts. ERR_KEY_EXHAUSTED when `limit` (0: none) would be passed; then nothing is counted.
+ */
+MUST_USE struct err keystore_take_uses(struct keystore *store, const struct version *version,
+                                       uint64_t n, uint64_t limit, int64_t now);
+uint64_t uses_count(const struct version *version);
+int64_t
+uses_last_at(const struct version *version); /* unix ms, 0: never (as far as was recorded) */
+
+/* --- bearer tokens of ours: only SHA-256 of the token is kept --- */
+struct bearer {
+    char name[64 + 1]; /* one segment of a key's name */
+    uint8_t hash[SHA256_LEN];
+    int64_t created_at;
+    int64_t expires_at;   /* 0: never */
+    int64_t last_used_at; /* as far as was written back */
+};
+/* ERR_CONFLICT when the name is taken by one that has not expired. */
+MUST_USE struct err keystore_put_bearer(struct keystore *store, const struct bearer *bearer,
+                                        int64_t now);
+MUST_USE struct err keystore_delete_bearer(struct keystore *store,
+                                           struct span name); /* ERR_NOT_FOUND */
+/* Looks the hash up in the snapshot, in constant time in the hash's content; false when there is
+ * none or it has expired. Notes the use. */
+bool keystore_find_bearer(struct keystore *store, const uint8_t hash[SHA256_LEN], int64_t now,
+                          struct bearer *out);
+struct bearer *keystore_list_bearers(struct keystore *store, size_t *out_count); /* mem_free */
+
+#endif

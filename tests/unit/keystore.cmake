@@ -1,0 +1,5 @@
+foreach(noun bearers change claims db_load db_schema db_sqlite directory facts id_index key names store uses)
+  hsmgate_unit_test(test_${noun} hsmgate_keystore)
+endforeach()
+# 100 000 keys take long under a sanitizer on a busy machine.
+set_tests_properties(unit.test_db_load PROPERTIES TIMEOUT 300)

@@ -1,0 +1,302 @@
+/* Every change, its refusals, and that it is still there after reopening. */
+#include <pthread.h>
+
+#include "base/sync.h"
+#include "tests/unit/keystore_test.h"
+
+static struct span text(const char *words)
+{
+    return span_text(words);
+}
+
+static void reserves_a_key_once(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct key_spec spec = spec_of("a/b");
+    struct cka cka = cka_make();
+    assert_ok(keystore_reserve_key(fixture.store, &spec, cka_span(&cka), NOW));
+    struct cka other = cka_make();
+    assert_code(keystore_reserve_key(fixture.store, &spec, cka_span(&other), NOW), ERR_CONFLICT);
+    spec.name = "a/c"; /* the CKA_ID of another key */
+    assert_code(keystore_reserve_key(fixture.store, &spec, cka_span(&cka), NOW), ERR_CONFLICT);
+    assert_null(keystore_find_any(fixture.store, text("a/c")));
+    assert_code(keystore_reserve_key(fixture.store, &spec, span_of(NULL, 0), NOW), ERR_INTERNAL);
+
+    fixture_reopen(&fixture);
+    CLEANUP(key_release_at) const struct key *key = keystore_find_any(fixture.store, text("a/b"));
+    assert_non_null(key);
+    assert_int_equal(key->version_count, 1);
+    assert_int_equal(key->next_version, 2);
+    assert_true(key->created_at == NOW);
+    assert_true(key->versions[0].created_at == NOW);
+    assert_int_equal(key->versions[0].state, VERSION_PENDING);
+    assert_true(
+        span_equal(span_of(key->versions[0].cka_id, key->versions[0].cka_id_len), cka_span(&cka)));
+}
+
+static void keeps_every_fact(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    make_active(fixture.store, "a/b");
+    const struct label labels[] = {{"a", "1"}, {"b", "2"}};
+    const char *const audiences[] = {"x", "y", "z"};
+    struct key_facts facts = {.owner = "new owner",
+                              .description = "d",
+                              .contact = "c",
+                              .classification = CLASS_REGULATED,
+                              .labels = labels,
+                              .label_count = 2,
+                              .rotation = {1, 2, 3, 4},
+                              .jwt = {5, "issuer", audiences, 3},
+                              .approval = {"officers", 2}};
+    assert_ok(keystore_update(fixture.store, text("a/b"), &facts));
+    assert_code(keystore_update(fixture.store, text("a/c"), &facts), ERR_NOT_FOUND);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+        assert_string_equal(key->facts.owner, "new owner");
+        assert_string_equal(key->facts.description, "d");
+        assert_string_equal(key->facts.contact, "c");
+        assert_int_equal(key->facts.classification, CLASS_REGULATED);
+        assert_int_equal(key->facts.label_count, 2);
+        assert_string_equal(key->facts.labels[1].name, "b");
+        assert_string_equal(key->facts.labels[1].value, "2");
+        assert_memory_equal(&key->facts.rotation, &facts.rotation, sizeof(facts.rotation));
+        assert_int_equal(key->facts.jwt.max_ttl, 5);
+        assert_string_equal(key->facts.jwt.issuer, "issuer");
+        assert_int_equal(key->facts.jwt.audience_count, 3);
+        assert_string_equal(key->facts.jwt.audiences[2], "z");
+        assert_string_equal(key->facts.approval.group, "officers");
+        assert_int_equal(key->facts.approval.m, 2);
+        assert_int_equal(key->primary, 1);
+        fixture_reopen(&fixture);
+    }
+}
+
+static void records_material_once(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct keystore *store = fixture.store;
+    uint8_t spki[300];
+    random_bytes(spki, sizeof(spki));
+    struct span key = span_of(spki, sizeof(spki));
+    reserve_key(store, "a/b");
+    assert_code(keystore_record_material(store, text("a/c"), 1, text("i"), key), ERR_NOT_FOUND);
+    assert_code(keystore_record_material(store, text("a/b"), 2, text("i"), key), ERR_NOT_FOUND);
+    assert_code(keystore_record_material(store, text("a/b"), 1, text(""), key), ERR_INTERNAL);
+    assert_ok(keystore_record_material(store, text("a/b"), 1, text("i"), key));
+    assert_code(keystore_record_material(store, text("a/b"), 1, text("j"), key), ERR_INVALID_STATE);
+    fixture_reopen(&fixture);
+    CLEANUP(key_release_at)
+    const struct key *found = keystore_find_any(fixture.store, text("a/b"));
+    assert_span_is(span_of(found->versions[0].identity, found->versions[0].identity_len), "i");
+    assert_true(span_equal(found->versions[0].public_key, key));
+}
+
+static void promotes_without_a_gap(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    make_active(fixture.store, "a/b");
+    assert_int_equal(reserve_version(fixture.store, "a/b"), 2);
+    record(fixture.store, "a/b", 2);
+    /* The new one first: the order of the moves does not matter. */
+    struct version_move moves[] = {{2, VERSION_PENDING, VERSION_ACTIVE, 0},
+                                   {1, VERSION_ACTIVE, VERSION_RETIRING, 0}};
+    assert_ok(keystore_move(fixture.store, text("a/b"), moves, 2, NOW + 5));
+    for (int reopened = 0; reopened < 2; reopened++) {
+        CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+        assert_int_equal(key->primary, 2);
+        assert_int_equal(key_version(key, 1)->state, VERSION_RETIRING);
+        assert_true(key_version(key, 1)->retired_at == NOW + 5);
+        assert_true(key_version(key, 2)->activated_at == NOW + 5);
+        assert_true(key_version(key, 2)->retired_at == 0);
+        fixture_reopen(&fixture);
+    }
+}
+
+static void moves_all_or_nothing(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct keystore *store = fixture.store;
+    make_active(store, "a/b");
+    (void)reserve_version(store, "a/b");
+    /* Not made yet. */
+    assert_code(move(store, "a/b", 2, VERSION_PENDING, VERSION_ACTIVE), ERR_INVALID_STATE);
+    record(store, "a/b", 2);
+    /* Two active ones. */
+    assert_code(move(store, "a/b", 2, VERSION_PENDING, VERSION_ACTIVE), ERR_INVALID_STATE);
+    struct version_move stale[] = {{1, VERSION_ACTIVE, VERSION_RETIRING, 0},
+                                   {2, VERSION_RETIRED, VERSION_ACTIVE, 0}};
+    assert_code(keystore_move(store, text("a/b"), stale, 2, NOW), ERR_INVALID_STATE);
+    stale[1] = (struct version_move){7, VERSION_PENDING, VERSION_ACTIVE, 0};
+    assert_code(keystore_move(store, text("a/b"), stale, 2, NOW), ERR_NOT_FOUND);
+    assert_code(keystore_move(store, text("a/c"), stale, 1, NOW), ERR_NOT_FOUND);
+    expect_state(store, "a/b", 1, VERSION_ACTIVE);
+    expect_state(store, "a/b", 2, VERSION_PENDING);
+    fixture_reopen(&fixture);
+    expect_state(fixture.store, "a/b", 1, VERSION_ACTIVE);
+    expect_state(fixture.store, "a/b", 2, VERSION_PENDING);
+}
+
+static const struct version *first_version(struct keystore *store, const struct key **out_key)
+{
+    *out_key = keystore_find(store, text("a/b"));
+    return key_version(*out_key, 1);
+}
+
+static void keeps_the_times_of_states(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    make_active(fixture.store, "a/b");
+    static const struct {
+        enum version_state from;
+        enum version_state to;
+        int64_t activated;
+        int64_t retired;
+        int64_t destroy;
+    } steps[] = {
+        {VERSION_ACTIVE, VERSION_RETIRING, NOW + 2, 10, 0},
+        {VERSION_RETIRING, VERSION_ACTIVE, 11, 0, 0}, /* back in use: not retired any more */
+        {VERSION_ACTIVE, VERSION_RETIRING, 11, 12, 0},
+        {VERSION_RETIRING, VERSION_RETIRED, 11, 12, 0}, /* retired since it stopped protecting */
+        {VERSION_RETIRED, VERSION_DESTROY_SCHEDULED, 11, 12, 99},
+        {VERSION_DESTROY_SCHEDULED, VERSION_RETIRED, 11, 12, 0},
+        {VERSION_RETIRED, VERSION_DESTROY_SCHEDULED, 11, 12, 99},
+        {VERSION_DESTROY_SCHEDULED, VERSION_DESTROYED, 11, 12, 99},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct version_move one = {1, steps[i].from, steps[i].to, 99};
+        assert_ok(keystore_move(fixture.store, text("a/b"), &one, 1, 10 + (int64_t)i));
+        fixture_reopen(&fixture);
+        CLEANUP(key_release_at) const struct key *key = NULL;
+        const struct version *version = first_version(fixture.store, &key);
+        assert_int_equal(version->state, steps[i].to);
+        assert_true(version->activated_at == steps[i].activated);
+        assert_true(version->retired_at == steps[i].retired);
+        assert_true(version->destroy_at == steps[i].destroy);
+    }
+}
+
+static void drops_only_pending_versions(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct keystore *store = fixture.store;
+    make_active(store, "a/b");
+    assert_code(keystore_drop_pending(store, text("a/b"), 1), ERR_INVALID_STATE);
+    assert_code(keystore_drop_pending(store, text("a/b"), 2), ERR_NOT_FOUND);
+    assert_code(keystore_drop_pending(store, text("a/c"), 1), ERR_NOT_FOUND);
+    assert_int_equal(reserve_version(store, "a/b"), 2);
+    assert_int_equal(reserve_version(store, "a/b"), 3);
+    assert_ok(keystore_drop_pending(store, text("a/b"), 2));
+    assert_ok(keystore_drop_pending(store, text("a/b"), 3));
+    fixture_reopen(&fixture);
+    CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+    assert_int_equal(key->version_count, 1);
+    /* A number is never used twice. */
+    assert_int_equal(reserve_version(fixture.store, "a/b"), 4);
+}
+
+static void drops_the_key_with_its_only_version(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    reserve_key(fixture.store, "a/b");
+    assert_ok(keystore_drop_pending(fixture.store, text("a/b"), 1));
+    assert_null(keystore_find_any(fixture.store, text("a/b")));
+    fixture_reopen(&fixture);
+    assert_null(keystore_find_any(fixture.store, text("a/b")));
+    make_active(fixture.store, "a/b");
+}
+
+static void refuses_versions_of_no_key(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct cka cka = cka_make();
+    uint32_t number = 77;
+    assert_code(keystore_reserve_version(fixture.store, text("a/b"), cka_span(&cka), NOW, &number),
+                ERR_NOT_FOUND);
+    assert_int_equal(number, 77);
+}
+
+struct crowd {
+    struct keystore *store;
+    unsigned first;
+};
+
+#define CROWD_KEYS 25
+
+static void *make_keys(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (unsigned i = 0; i < CROWD_KEYS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "crowd/%u", crowd->first + i);
+        make_active(crowd->store, name);
+        CLEANUP(key_release_at)
+        const struct key *key = keystore_find(crowd->store, span_text(name));
+        assert_int_equal(key->primary, 1);
+    }
+    return NULL;
+}
+
+static void takes_changes_from_many_threads(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct crowd crowds[4];
+    pthread_t threads[ARRAY_LEN(crowds)];
+    for (unsigned i = 0; i < ARRAY_LEN(crowds); i++) {
+        crowds[i] = (struct crowd){fixture.store, i * CROWD_KEYS};
+        threads[i] = sync_thread("maker", make_keys, &crowds[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(keystore_count(fixture.store), ARRAY_LEN(crowds) * CROWD_KEYS);
+    fixture_reopen(&fixture);
+    assert_int_equal(keystore_count(fixture.store), ARRAY_LEN(crowds) * CROWD_KEYS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reserves_a_key_once),
+        cmocka_unit_test(keeps_every_fact),
+        cmocka_unit_test(records_material_once),
+        cmocka_unit_test(promotes_without_a_gap),
+        cmocka_unit_test(moves_all_or_nothing),
+        cmocka_unit_test(keeps_the_times_of_states),
+        cmocka_unit_test(drops_only_pending_versions),
+        cmocka_unit_test(drops_the_key_with_its_only_version),
+        cmocka_unit_test(refuses_versions_of_no_key),
+        cmocka_unit_test(takes_changes_from_many_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

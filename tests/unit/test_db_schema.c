@@ -1,0 +1,121 @@
+/* Migrations by number, and the constraints that stand behind the code. */
+#include "keystore/db_schema.h"
+
+#include "tests/unit/keystore_test.h"
+
+static struct db *open_schema(struct fixture *fixture)
+{
+    struct db *db = NULL;
+    fixture_make(fixture);
+    assert_ok(db_open(fixture->path, &db));
+    assert_ok(db_schema_migrate(db, NOW));
+    return db;
+}
+
+static void runs_each_migration_once(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    CLEANUP(db_close_at) struct db *db = open_schema(&fixture);
+    assert_ok(db_schema_migrate(db, NOW + 1));
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    bool more = false;
+    assert_ok(db_query(db, "SELECT number, applied_at FROM schema_migrations ORDER BY number", NULL,
+                       0, &rows));
+    assert_ok(db_next(rows, &more));
+    for (int64_t number = 1; more; number++) {
+        assert_int_equal(db_integer_at(rows, 0), number);
+        assert_true(db_integer_at(rows, 1) == NOW);
+        assert_ok(db_next(rows, &more));
+    }
+}
+
+static void refuses_a_newer_database(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    struct db *db = open_schema(&fixture);
+    assert_ok(db_script(db, "INSERT INTO schema_migrations VALUES (4711, 0)"));
+    struct err err = db_schema_migrate(db, NOW);
+    db_close(db);
+    assert_int_equal(err.code, ERR_NEWER);
+    assert_non_null(strstr(err.detail, "4711"));
+    assert_non_null(strstr(err.detail, "schema 1 at most"));
+    assert_code(keystore_open(fixture.path, &fixture.store), ERR_NEWER);
+    assert_null(fixture.store);
+}
+
+static void leaves_nothing_of_a_failed_migration(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    CLEANUP(db_close_at) struct db *db = NULL;
+    fixture_make(&fixture);
+    assert_ok(db_open(fixture.path, &db));
+    /* The last table of the first migration is in the way. */
+    assert_ok(db_script(db, "CREATE TABLE bearers (n INTEGER)"));
+    assert_code(db_schema_migrate(db, NOW), ERR_INTERNAL);
+    assert_code(db_script(db, "SELECT * FROM keys"), ERR_INTERNAL);
+    assert_ok(db_script(db, "DROP TABLE bearers"));
+    assert_ok(db_schema_migrate(db, NOW));
+    assert_ok(db_script(db, "SELECT * FROM keys"));
+}
+
+#define KEY(id, name)                                                                            \
+    "INSERT INTO keys VALUES (" id ", " name ", 'aes-256-gcm', 'encrypt', 't', 'o', NULL, NULL," \
+    " 'public', '{}', 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3)"
+#define VERSION(key, number, state, cka, identity)                                           \
+    "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key, created_at)" \
+    " VALUES (" key ", " number ", " state ", " cka ", " identity ", x'', 1)"
+#define ID_1 "x'00000000000000000000000000000001'"
+#define ID_2 "x'00000000000000000000000000000002'"
+
+static void holds_the_last_line(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    CLEANUP(db_close_at) struct db *db = open_schema(&fixture);
+    assert_ok(db_script(db, KEY(ID_1, "'a/b'")));
+    assert_ok(db_script(db, VERSION(ID_1, "1", "2", "x'01'", "x'01'")));
+    static const struct {
+        const char *what;
+        const char *sql;
+        enum err_code code;
+    } cases[] = {
+        {"same name", KEY(ID_2, "'a/b'"), ERR_CONFLICT},
+        {"same id", KEY(ID_1, "'a/c'"), ERR_CONFLICT},
+        {"short id", KEY("x'01'", "'a/c'"), ERR_INTERNAL},
+        {"empty name", KEY(ID_2, "''"), ERR_INTERNAL},
+        {"second active", VERSION(ID_1, "2", "2", "x'02'", "x'01'"), ERR_CONFLICT},
+        {"same number", VERSION(ID_1, "1", "3", "x'02'", "x'01'"), ERR_CONFLICT},
+        {"same CKA_ID", VERSION(ID_1, "2", "3", "x'01'", "x'01'"), ERR_CONFLICT},
+        {"no such key", VERSION(ID_2, "1", "1", "x'02'", "x''"), ERR_INTERNAL},
+        {"state 0", VERSION(ID_1, "2", "0", "x'02'", "x'01'"), ERR_INTERNAL},
+        {"state 9", VERSION(ID_1, "2", "9", "x'02'", "x'01'"), ERR_INTERNAL},
+        {"number 0", VERSION(ID_1, "0", "1", "x'02'", "x''"), ERR_INTERNAL},
+        {"empty CKA_ID", VERSION(ID_1, "2", "1", "x''", "x''"), ERR_INTERNAL},
+        {"no material", VERSION(ID_1, "2", "3", "x'02'", "x''"), ERR_INTERNAL},
+        {"key with versions goes", "DELETE FROM keys", ERR_INTERNAL},
+        {"negative uses", "UPDATE versions SET uses_reserved = -1", ERR_INTERNAL},
+        {"approvals", "UPDATE keys SET approval_m = 256", ERR_INTERNAL},
+        {"class", "UPDATE keys SET classification = 'secret'", ERR_INTERNAL},
+        {"labels", "UPDATE keys SET labels = '[]'", ERR_INTERNAL},
+        {"type", "UPDATE keys SET created_at = 'soon'", ERR_INTERNAL},
+        {"bearer hash", "INSERT INTO bearers VALUES ('a', x'00', 0, 0, 0)", ERR_INTERNAL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_code_of(cases[i].what, db_script(db, cases[i].sql), cases[i].code);
+    }
+    assert_ok(db_script(db, VERSION(ID_1, "2", "3", "x'02'", "x'01'")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_each_migration_once),
+        cmocka_unit_test(refuses_a_newer_database),
+        cmocka_unit_test(leaves_nothing_of_a_failed_migration),
+        cmocka_unit_test(holds_the_last_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
