@@ -162,6 +162,13 @@ struct err fd_read_exact(int fd, void *out, size_t len)
     return err_ok();
 }
 
+int fd_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
 void fd_close(int *fd)
 {
     if (*fd >= 0) {

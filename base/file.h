@@ -16,6 +16,8 @@ MUST_USE struct err file_make_folder(const char *path, mode_t mode);
 MUST_USE struct err fd_write_all(int fd, struct span bytes);
 /* Exactly `len` bytes; ERR_IO at end of file. */
 MUST_USE struct err fd_read_exact(int fd, void *out, size_t len);
+/* Gives the descriptor away: *fd becomes -1, so that CLEANUP(fd_close) leaves it open. */
+int fd_take(int *fd);
 /* Closes *fd unless it is negative and sets it to -1; for CLEANUP. */
 void fd_close(int *fd);
 

@@ -41,7 +41,7 @@ static void put_escape(struct json_writer *writer, uint8_t c)
     char escape[8];
     if (c == '"' || c == '\\') {
         (void)snprintf(escape, sizeof(escape), "\\%c", c);
-    } else if (shorts[c] != 0) {
+    } else if (c < sizeof(shorts) && shorts[c] != 0) {
         (void)snprintf(escape, sizeof(escape), "\\%c", shorts[c]);
     } else {
         (void)snprintf(escape, sizeof(escape), "\\u%04x", c);

@@ -89,15 +89,6 @@ static struct err make_private(const char *path)
     /* cppcheck-suppress resourceLeak ; fd_close runs at the end of the scope */
     return err_ok();
 }
-
-/* Moves a descriptor out of a variable that closes it. */
-static int fd_take(int *fd)
-{
-    int taken = *fd;
-    *fd = -1;
-    return taken;
-}
-
 static struct err lock_path(const char *path, int *out_fd)
 {
     CLEANUP(mem_free_at) char *lock = mem_format("%s.lock", path);
