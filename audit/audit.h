@@ -1,0 +1,75 @@
+/* audit: the log that every reply passes. A reply is handed in together with its record and comes
+ * out only when the record is on disk.
+ *
+ * One writer thread gathers what waits, writes JSON lines, calls fdatasync once and then releases
+ * the replies of that batch: there is no other way out, so nothing can be answered unrecorded. When
+ * the log cannot be written the release gets ERR_AUDIT_UNAVAILABLE, and the writer recovers by
+ * itself. */
+#ifndef HSMGATE_AUDIT_AUDIT_H
+#define HSMGATE_AUDIT_AUDIT_H
+
+#include "base/buf.h"
+#include "base/digest.h"
+
+struct audit;
+
+struct audit_config {
+    const char *folder; /* made when missing, mode 0700; files 0600 */
+    size_t queue_max;   /* records that may wait; more: ERR_AUDIT_UNAVAILABLE at once */
+};
+
+/* One request. Spans are borrowed until audit_submit returns; empty ones are left out of the line.
+ * Never a secret. */
+struct audit_record {
+    int64_t time;     /* unix ms, when the request came in */
+    const char *kind; /* `request`, `intent`, `system` */
+    struct span request_id;
+    struct span traceparent;
+    struct span principal;      /* empty: not authenticated */
+    struct span source;         /* address, or `unix:UID` */
+    struct span operation;      /* `sign`; for refused routes the method and path, cut */
+    struct span key;            /* name as asked */
+    uint32_t version;           /* 0: none */
+    const char *outcome;        /* `ok`, `denied`, `refused`, `failed` */
+    struct span code;           /* error code, when not ok */
+    int status;                 /* HTTP status */
+    uint8_t digest[SHA256_LEN]; /* SHA-256 of what was processed: the message, digest or
+                                   ciphertext; of an encryption the ciphertext made */
+    bool has_digest;
+    uint32_t items; /* of a batch, else 0 */
+    uint32_t items_failed;
+    int64_t microseconds; /* from the whole request read to the record made */
+    struct span detail;   /* extra JSON members, already JSON object text, or empty */
+};
+
+/* Called once per submitted record, from the writer's thread: `err` is ok when the record is
+ * durable. Must not block. */
+typedef void audit_release(void *arg, const struct err *err, uint64_t seq);
+
+/* Opens the folder, repairs a torn last line (cut back to the last whole record), continues its
+ * sequence, starts the writer. ERR_IO, ERR_CORRUPT, ERR_CONFLICT (locked). */
+MUST_USE struct err audit_open(const struct audit_config *config, struct audit **out);
+/* Writes what waits, stops the writer, closes. Takes NULL. */
+void audit_close(struct audit *audit);
+/* Queues the record and returns; `release(arg, …)` follows exactly once, perhaps before this
+ * returns. */
+void audit_submit(struct audit *audit, const struct audit_record *record, audit_release *release,
+                  void *arg);
+/* Queues and waits until it is durable: intents, and records without a reply. */
+MUST_USE struct err audit_write(struct audit *audit, const struct audit_record *record);
+
+struct audit_status {
+    uint64_t next_seq;
+    uint64_t durable_seq; /* last record on disk, 0: none; sequences count from 1 */
+    uint64_t syncs;
+    uint64_t failures; /* batches that could not be written */
+    size_t waiting;
+    bool writable; /* the last write succeeded */
+};
+void audit_status(struct audit *audit, struct audit_status *out);
+/* Appends up to `limit` durable lines after sequence `after` to `out` (each with its newline); the
+ * last sequence appended comes out. Reads the files; not for the hot path. */
+MUST_USE struct err audit_read(struct audit *audit, uint64_t after, size_t limit, struct buf *out,
+                               uint64_t *out_last);
+
+#endif
