@@ -1,0 +1,90 @@
+/* generate: is the CKA_ID free → make → read back → identity → use once → answer.
+ *
+ * Any failure after the making destroys the new objects, so that a CKA_ID is either a whole key or
+ * nothing; after a crash in between, the gateway's reconcile finds the orphan by its CKA_ID. */
+#include "pkcs11/generate.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+#include "base/mem.h"
+#include "pkcs11/selftest.h"
+
+/* A mechanism that suits the key and passed the probe. */
+static bool find_mechanism(const struct worker *worker, const struct token_key *key,
+                           enum token_mechanism *out)
+{
+    static const enum token_op uses[PURPOSE_COUNT] = {
+        [PURPOSE_ENCRYPT] = TOKEN_ENCRYPT,
+        [PURPOSE_MAC] = TOKEN_SIGN,
+        [PURPOSE_SIGN] = TOKEN_SIGN,
+        [PURPOSE_DECRYPT] = TOKEN_DECRYPT,
+    };
+    for (int kind = 0; kind < TOKEN_MECHANISM_COUNT; kind++) {
+        bool passed = (worker->probe.found.mechanisms & 1u << kind) != 0;
+        if (passed && mechanism_fits(uses[key->purpose], (enum token_mechanism)kind, key)) {
+            *out = (enum token_mechanism)kind;
+            return (worker->probe.found.algorithms & 1u << key->algorithm) != 0;
+        }
+    }
+    return false;
+}
+
+/* The identity and one use, of material that exists already. */
+static struct ckr_verdict prove(struct worker *worker, struct session *session,
+                                const struct material *material, enum token_mechanism kind,
+                                struct frame_item *reply, struct buf *results)
+{
+    struct ckr_verdict verdict =
+        identity_make(session, &worker->probe, material, &reply->key, results);
+    if (verdict.class != FRAME_OK) {
+        return verdict;
+    }
+    reply->input = buf_span(results);
+    const struct selftest test = {.key = &reply->key,
+                                  .material = material,
+                                  .public_key = reply->input,
+                                  .iv = worker->probe.iv};
+    return selftest_run(session, &test, kind);
+}
+
+static bool is_sound(const struct frame_item *request)
+{
+    const struct span label = request->input;
+    return algorithm_allows(request->key.algorithm, request->key.purpose) &&
+           label.len <= TOKEN_TEXT_MAX &&
+           (label.len == 0 || memchr(label.data, '\0', label.len) == NULL);
+}
+
+struct ckr_verdict generate_key(struct worker *worker, struct session *session,
+                                const struct frame_item *request, struct frame_item *reply,
+                                struct buf *results)
+{
+    CLEANUP(mem_free_at) char *label = span_to_text(request->input);
+    enum token_mechanism kind = TOKEN_MECHANISM_COUNT;
+    struct material material = {0};
+    if (!is_sound(request)) {
+        return ckr_own(FRAME_OUR_MISTAKE);
+    }
+    if (!find_mechanism(worker, &request->key, &kind)) {
+        return ckr_own(FRAME_UNSUPPORTED);
+    }
+    buf_reset(results);
+    *reply = (struct frame_item){.key = request->key};
+    struct ckr_verdict verdict =
+        object_absent(session, span_of(request->key.cka_id, request->key.cka_id_len));
+    if (verdict.class != FRAME_OK) {
+        return verdict;
+    }
+    const struct template_subject subject = {
+        .key = &request->key, .label = label, .on_token = true};
+    verdict = material_generate(session, &subject, &material);
+    if (verdict.class != FRAME_OK) {
+        return verdict;
+    }
+    verdict = prove(worker, session, &material, kind, reply, results);
+    if (verdict.class != FRAME_OK) {
+        material_destroy(session, &material);
+    }
+    return verdict;
+}

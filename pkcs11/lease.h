@@ -1,0 +1,55 @@
+/* lease: lends the channels of the worker that runs now, each to one caller at a time. */
+#ifndef HSMGATE_PKCS11_LEASE_H
+#define HSMGATE_PKCS11_LEASE_H
+
+#include "base/sync.h"
+#include "pkcs11/channel.h"
+
+enum lease_gate {
+    LEASE_REFUSE, /* the breaker is open: fail at once */
+    LEASE_WAIT,   /* a worker is starting: wait for it, but not for long */
+    LEASE_SERVE
+};
+
+/* One per token. */
+struct lease_desk {
+    unsigned count;           /* of channels; fixed */
+    struct channel *channels; /* an item belongs to its borrower, else to the supervisor */
+    pthread_mutex_t mutex;    /* guards everything below */
+    pthread_cond_t changed;   /* a channel came back, or the gate moved */
+    struct channel *free;     /* last in, first out: warm sessions stay warm */
+    enum lease_gate gate;
+    int64_t patience_ns; /* with LEASE_WAIT: when to give up */
+    uint64_t generation; /* of the worker; grows with each */
+    uint32_t epoch;      /* the worker's newest */
+    unsigned busy;
+    unsigned waiting;
+};
+
+struct lease {
+    struct lease_desk *desk;
+    struct channel *channel; /* NULL: none */
+    uint64_t generation;
+};
+
+void lease_desk_init(struct lease_desk *desk, unsigned channels);
+void lease_desk_clear(struct lease_desk *desk);
+/* Opens the gate with a worker's sockets, which are taken from `fds`; the first `usable` of them
+ * are lent. The desk has been drained. */
+void lease_desk_open(struct lease_desk *desk, int *fds, unsigned usable, uint64_t generation,
+                     uint32_t epoch);
+/* LEASE_REFUSE or LEASE_WAIT: no channel is lent until the next open. */
+void lease_desk_shut(struct lease_desk *desk, enum lease_gate gate);
+/* Wakes the borrowers out of a dead worker's sockets, waits for their channels and closes them. */
+void lease_desk_drain(struct lease_desk *desk);
+
+/* ERR_TOKEN_UNAVAILABLE: no worker, or none in time; ERR_OVERLOADED: no channel by the deadline. */
+MUST_USE struct err lease_begin(struct lease_desk *desk, int64_t deadline_ns, struct lease *out);
+/* Gives a sound channel back. Takes a zeroed lease. */
+void lease_end(struct lease *lease, uint32_t epoch);
+/* Gives back a channel whose worker must die; shuts the gate for its generation. */
+void lease_break(struct lease *lease);
+/* Channels lent now, and the worker's login epoch. */
+void lease_desk_look(struct lease_desk *desk, unsigned *out_busy, uint32_t *out_epoch);
+
+#endif

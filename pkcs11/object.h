@@ -1,0 +1,35 @@
+/* object: finds keys on the token by CKA_ID, once per epoch, and knows that they are the right
+ * ones. */
+#ifndef HSMGATE_PKCS11_OBJECT_H
+#define HSMGATE_PKCS11_OBJECT_H
+
+#include "pkcs11/identity.h"
+
+#define OBJECT_BUCKETS 4096
+
+struct object;
+
+struct object_map {
+    pthread_mutex_t mutex; /* guards buckets */
+    struct object *buckets[OBJECT_BUCKETS];
+    pthread_mutex_t token_mutex; /* held by whoever searches or changes objects on the token */
+};
+
+void object_map_init(struct object_map *map);
+void object_map_clear(struct object_map *map);
+
+/* The handle of the key's secret or private object. The first use in an epoch finds it and checks
+ * its identity; every use compares the identity asked for with the proven one. FRAME_KEY_MISSING,
+ * FRAME_KEY_SWAPPED. */
+MUST_USE struct ckr_verdict object_get(struct object_map *map, struct session *session,
+                                       const struct probe *probe, const struct token_key *key,
+                                       CK_OBJECT_HANDLE *out);
+
+/* For those who hold token_mutex. */
+/* Whether anything bears the CKA_ID: FRAME_EXISTS, or FRAME_OK when nothing does. */
+MUST_USE struct ckr_verdict object_absent(struct session *session, struct span cka_id);
+/* Destroys every object with the CKA_ID and looks again. FRAME_KEY_MISSING when there was none. */
+MUST_USE struct ckr_verdict object_destroy(struct object_map *map, struct session *session,
+                                           struct span cka_id);
+
+#endif

@@ -1,0 +1,36 @@
+/* template: the attributes of what the worker makes, and their proof afterwards. */
+#ifndef HSMGATE_PKCS11_TEMPLATE_H
+#define HSMGATE_PKCS11_TEMPLATE_H
+
+#include "pkcs11/session.h"
+
+#define TEMPLATE_MAX 32
+
+enum template_kind { TEMPLATE_SECRET, TEMPLATE_PRIVATE, TEMPLATE_PUBLIC };
+
+/* What is to be made. */
+struct template_subject {
+    const struct token_key *key;
+    const char *label;
+    bool on_token; /* false: a session object, for probes */
+    bool lenient;  /* leave out what old tokens do not know */
+};
+
+/* Holds the values that its attributes point to, so it must not be copied. */
+struct template
+{
+    CK_ATTRIBUTE list[TEMPLATE_MAX];
+    CK_ULONG count;
+    CK_ULONG numbers[TEMPLATE_MAX];
+    CK_MECHANISM_TYPE allowed[2];
+};
+
+void template_init(struct template *template, enum template_kind kind,
+                   const struct template_subject *subject);
+/* Reads every security attribute back. FRAME_UNSUPPORTED when one is not as it must be, which is
+ * logged by name. */
+MUST_USE struct ckr_verdict template_check(const struct session *session, CK_OBJECT_HANDLE object,
+                                           enum template_kind kind,
+                                           const struct template_subject *subject);
+
+#endif

@@ -1,0 +1,284 @@
+/* token: the face. Turns a caller's items into one request and its reply into results.
+ *
+ * What can go wrong on the way (leases, deadlines, dead workers, the retry) is call.c's; whether an
+ * answer can be true is reply.c's. Nothing of a reply reaches a caller before all of it has been
+ * checked. The counters are atomics; there is no other shared state here. */
+#include "pkcs11/token.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "pkcs11/call.h"
+#include "pkcs11/reply.h"
+
+#include "base/banned.h"
+
+#define FEW_ITEMS 4 /* these need no allocation */
+
+struct token {
+    struct supervisor supervisor;
+    atomic_uint_fast64_t calls;
+    atomic_uint_fast64_t failures;
+};
+
+struct err token_open(const struct token_config *config, struct token **out)
+{
+    ENSURE(config->channels >= 1 && config->channels <= SPAWN_CHANNELS_MAX, ERR_CONFIG,
+           "token %s: channels must be 1 to %d", config->name, SPAWN_CHANNELS_MAX);
+    ENSURE(config->operation_ms > 0, ERR_CONFIG, "token %s: no time for an operation",
+           config->name);
+    ENSURE(access(config->worker_path, X_OK) == 0, ERR_CONFIG, "token %s: cannot run %s",
+           config->name, config->worker_path);
+    ENSURE(access(config->worker_config, R_OK) == 0, ERR_CONFIG, "token %s: cannot read %s",
+           config->name, config->worker_config);
+    struct token *token = mem_alloc(sizeof(*token));
+    supervisor_open(&token->supervisor, config);
+    *out = token;
+    return err_ok();
+}
+
+void token_close(struct token *token)
+{
+    if (token != NULL) {
+        supervisor_close(&token->supervisor);
+        mem_free(token);
+    }
+}
+
+struct err token_wait_ready(struct token *token, int64_t deadline_ns)
+{
+    return supervisor_wait_ready(&token->supervisor, deadline_ns);
+}
+
+const char *token_name(const struct token *token)
+{
+    return token->supervisor.config.name;
+}
+
+static struct err counted(struct token *token, struct err err)
+{
+    atomic_fetch_add_explicit(&token->calls, 1, memory_order_relaxed);
+    if (err.code != ERR_OK) {
+        atomic_fetch_add_explicit(&token->failures, 1, memory_order_relaxed);
+    }
+    return err;
+}
+
+static struct frame_item request_of(const struct token_item *item)
+{
+    struct frame_item out = {
+        .mechanism = item->mechanism,
+        .bytes = item->bytes,
+        .reveal = item->reveal,
+        .input = item->input,
+        .aad = item->aad,
+        .iv = item->iv,
+    };
+    if (item->key != NULL) {
+        out.key = *item->key;
+    }
+    return out;
+}
+
+static struct err check_items(struct call *call, const struct token_item *items)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->replies[i].class != FRAME_OK) {
+            continue;
+        }
+        struct err lie = reply_check_item(call->op, &items[i], &call->replies[i]);
+        if (lie.code != ERR_OK) {
+            return call_reject(call, &lie);
+        }
+    }
+    return err_ok();
+}
+
+static struct err take_bytes(struct buf *out, struct span bytes)
+{
+    return bytes.len > 0 ? buf_append(out, bytes) : err_ok(); /* no memory for nothing */
+}
+
+static struct err take_item(enum token_op op, const struct frame_item *reply,
+                            struct token_item *item)
+{
+    TRY(reply_error(reply->class, op));
+    TRY(take_bytes(&item->output, reply->input));
+    TRY(take_bytes(&item->extra, reply->aad));
+    return take_bytes(&item->plaintext, reply->iv);
+}
+
+static struct err run_items(struct token *token, enum token_op op, struct token_item *items,
+                            const struct frame_item *requests, size_t count, int64_t deadline_ns)
+{
+    CLEANUP(call_end)
+    struct call call = {
+        .supervisor = &token->supervisor,
+        .kind = FRAME_RUN,
+        .op = op,
+        .retry = CALL_RETRY,
+        .items = requests,
+        .count = count,
+        .deadline_ns = deadline_ns,
+    };
+    TRY(call_run(&call));
+    TRY(check_items(&call, items));
+    for (size_t i = 0; i < count; i++) {
+        items[i].result = take_item(op, &call.replies[i], &items[i]);
+    }
+    return err_ok();
+}
+
+struct err token_run(struct token *token, enum token_op op, struct token_item *items, size_t count,
+                     int64_t deadline_ns)
+{
+    ENSURE(count >= 1 && count <= TOKEN_ITEMS_MAX, ERR_TOO_LARGE, "1 to %d items in one call",
+           TOKEN_ITEMS_MAX);
+    struct frame_item few[FEW_ITEMS];
+    CLEANUP(mem_free_at) struct frame_item *many = NULL;
+    if (count > FEW_ITEMS) {
+        many = mem_array(count, sizeof(*many));
+    }
+    struct frame_item *requests = many != NULL ? many : few;
+    for (size_t i = 0; i < count; i++) {
+        requests[i] = request_of(&items[i]);
+    }
+    return counted(token, run_items(token, op, items, requests, count, deadline_ns));
+}
+
+/* A request of one item that is no operation with a key. */
+static struct call call_of(struct token *token, enum frame_kind kind, const struct frame_item *item,
+                           int64_t deadline_ns)
+{
+    return (struct call){
+        .supervisor = &token->supervisor,
+        .kind = kind,
+        .retry = kind == FRAME_GENERATE ? CALL_NEVER_RETRY : CALL_RETRY,
+        .items = item,
+        .count = item != NULL ? 1 : 0,
+        .deadline_ns = deadline_ns,
+    };
+}
+
+static struct err generate(struct call *call, struct token_key *key, struct buf *public_key)
+{
+    TRY(call_run(call));
+    const struct frame_item *made = &call->replies[0];
+    TRY(reply_error(made->class, call->op));
+    struct err lie = reply_check_key(key, made);
+    if (lie.code != ERR_OK) {
+        return call_reject(call, &lie);
+    }
+    TRY(buf_append(public_key, made->input));
+    memcpy(key->identity, made->key.identity, sizeof(key->identity));
+    key->identity_len = made->key.identity_len;
+    return err_ok();
+}
+
+struct err token_generate(struct token *token, struct token_key *key, const char *label,
+                          int64_t deadline_ns, struct buf *public_key)
+{
+    struct frame_item item = {.key = *key, .input = span_text(label)};
+    item.key.identity_len = 0;
+    ENSURE(item.input.len <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD, "a label of more than %d bytes",
+           TOKEN_TEXT_MAX);
+    CLEANUP(call_end) struct call call = call_of(token, FRAME_GENERATE, &item, deadline_ns);
+    return counted(token, generate(&call, key, public_key));
+}
+
+static struct err destroy(struct call *call)
+{
+    struct err err = call_run(call);
+    enum frame_class class = err.code == ERR_OK ? call->replies[0].class : call->reply.class;
+    /* the try before this one may have destroyed it and died */
+    if (class == FRAME_KEY_MISSING && call->attempts > 1) {
+        return err_ok();
+    }
+    ENSURE(class != FRAME_KEY_MISSING, ERR_NOT_FOUND, "no object with this CKA_ID");
+    return err.code == ERR_OK ? reply_error(class, call->op) : err;
+}
+
+struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns)
+{
+    ENSURE(cka_id.len >= 1 && cka_id.len <= TOKEN_CKA_ID_MAX, ERR_INVALID_FIELD,
+           "a CKA_ID has 1 to %d bytes", TOKEN_CKA_ID_MAX);
+    struct frame_item item = {.key = {.cka_id_len = cka_id.len}};
+    memcpy(item.key.cka_id, cka_id.data, cka_id.len);
+    CLEANUP(call_end) struct call call = call_of(token, FRAME_DESTROY, &item, deadline_ns);
+    return counted(token, destroy(&call));
+}
+
+static struct err inventory(struct call *call, struct token_object **out, size_t *out_count)
+{
+    TRY(call_run(call));
+    struct err lie = frame_decode_objects(&call->reply, call->body, out, out_count);
+    return lie.code == ERR_OK ? err_ok() : call_reject(call, &lie);
+}
+
+struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
+                           size_t *out_count)
+{
+    CLEANUP(call_end) struct call call = call_of(token, FRAME_INVENTORY, NULL, deadline_ns);
+    return counted(token, inventory(&call, out, out_count));
+}
+
+static void clear_item(struct token_item *item)
+{
+    buf_clear(&item->output);
+    buf_clear(&item->extra);
+    buf_clear(&item->plaintext);
+}
+
+struct err token_canary(struct token *token, int64_t deadline_ns)
+{
+    CLEANUP(clear_item) struct token_item item = {.bytes = 1};
+    TRY(token_run(token, TOKEN_RANDOM, &item, 1, deadline_ns));
+    return item.result;
+}
+
+void token_status(struct token *token, struct token_status *out)
+{
+    supervisor_status(&token->supervisor, out);
+    out->calls = atomic_load_explicit(&token->calls, memory_order_relaxed);
+    out->failures = atomic_load_explicit(&token->failures, memory_order_relaxed);
+}
+
+const char *token_state_name(enum token_state state)
+{
+    static const char *const names[] = {
+        [TOKEN_STARTING] = "starting",
+        [TOKEN_READY] = "ready",
+        [TOKEN_DOWN] = "down",
+        [TOKEN_LATCHED] = "latched",
+    };
+    return names[state];
+}
+
+const char *token_mechanism_name(enum token_mechanism mechanism)
+{
+    static const char *const names[TOKEN_MECHANISM_COUNT] = {
+        [TOKEN_AES_GCM] = "aes-gcm",
+        [TOKEN_HMAC] = "hmac",
+        [TOKEN_ECDSA] = "ecdsa",
+        [TOKEN_EDDSA] = "eddsa",
+        [TOKEN_RSA_PKCS1] = "rsa-pkcs1",
+        [TOKEN_RSA_PSS_SHA256] = "rsa-pss-sha256",
+        [TOKEN_RSA_PSS_SHA384] = "rsa-pss-sha384",
+        [TOKEN_RSA_PSS_SHA512] = "rsa-pss-sha512",
+        [TOKEN_RSA_OAEP_SHA1] = "rsa-oaep-sha1",
+        [TOKEN_RSA_OAEP_SHA256] = "rsa-oaep-sha256",
+    };
+    return names[mechanism];
+}
+
+bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose)
+{
+    struct token_probe probe = {0};
+    if (!supervisor_probe(&token->supervisor, &probe)) {
+        return true;
+    }
+    uint32_t oaep = 1u << TOKEN_RSA_OAEP_SHA1 | 1u << TOKEN_RSA_OAEP_SHA256;
+    bool opens = purpose != PURPOSE_DECRYPT || (probe.mechanisms & oaep) != 0;
+    return opens && (probe.algorithms & 1u << algorithm) != 0;
+}

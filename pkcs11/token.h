@@ -1,0 +1,168 @@
+/* token: the front's face to one PKCS#11 token, which lives in a worker process of its own.
+ *
+ * The front never loads a module and never knows a PIN: it starts `hsmgate-token` with the token's
+ * own configuration file and speaks frames to it over one socketpair per channel. Every call here
+ * blocks at most until its deadline. All functions may be called from any thread. */
+#ifndef HSMGATE_PKCS11_TOKEN_H
+#define HSMGATE_PKCS11_TOKEN_H
+
+#include "base/algorithm.h"
+#include "base/buf.h"
+
+#define TOKEN_CKA_ID_MAX   32
+#define TOKEN_IDENTITY_MAX 64
+#define TOKEN_ITEMS_MAX    256
+#define TOKEN_TEXT_MAX     64
+#define TOKEN_IV_LEN       12
+#define TOKEN_TAG_LEN      16
+
+struct token;
+
+struct token_config {
+    const char *name;          /* the token's name in the gateway */
+    const char *worker_path;   /* the program hsmgate-token */
+    const char *worker_config; /* the token's own configuration file, which the worker reads */
+    unsigned channels;         /* sessions, 1 to 256 */
+    int64_t operation_ms;      /* the longest that one call may take before the worker is killed */
+};
+
+/* Starts the supervisor, which starts the worker; returns at once, the token may not be ready yet.
+ * The strings are copied. ERR_CONFIG when the program or the file is missing. */
+MUST_USE struct err token_open(const struct token_config *config, struct token **out);
+/* Waits until the token is ready or has failed its first start: the last error, with its reason. */
+MUST_USE struct err token_wait_ready(struct token *token, int64_t deadline_ns);
+/* Kills the worker, joins the supervisor, frees. Takes NULL. No call may be under way. */
+void token_close(struct token *token);
+const char *token_name(const struct token *token);
+
+/* What the worker needs to find a key and to be sure that it is the right one. */
+struct token_key {
+    uint8_t cka_id[TOKEN_CKA_ID_MAX];
+    size_t cka_id_len;
+    enum algorithm algorithm;
+    enum purpose purpose;
+    /* Public keys: SHA-256 of the DER SubjectPublicKeyInfo. HMAC: the first 16 bytes of HMAC(key,
+     * "hsmgate/v1/kcv" ‖ CKA_ID). AES: IV ‖ tag of an empty plaintext under AAD "hsmgate/v1/kcv" ‖
+     * CKA_ID. Made by generate, checked before first use. */
+    uint8_t identity[TOKEN_IDENTITY_MAX];
+    size_t identity_len;
+};
+
+enum token_mechanism {
+    TOKEN_AES_GCM,
+    TOKEN_HMAC,           /* the hash follows from the key's algorithm; input: the message */
+    TOKEN_ECDSA,          /* input: a digest; output: r‖s, fixed width */
+    TOKEN_EDDSA,          /* input: the message */
+    TOKEN_RSA_PKCS1,      /* input: DER DigestInfo */
+    TOKEN_RSA_PSS_SHA256, /* input: a digest; MGF1 with the same hash, salt as long as the hash */
+    TOKEN_RSA_PSS_SHA384,
+    TOKEN_RSA_PSS_SHA512,
+    TOKEN_RSA_OAEP_SHA1, /* decrypt only */
+    TOKEN_RSA_OAEP_SHA256,
+    TOKEN_MECHANISM_COUNT
+};
+
+enum token_op {
+    TOKEN_SIGN,     /* private key operations and MACs: output is the signature */
+    TOKEN_ENCRYPT,  /* output: ciphertext ‖ tag; extra: the IV, made by the token */
+    TOKEN_DECRYPT,  /* input: ciphertext ‖ tag; output: plaintext. ERR_INVALID_CIPHERTEXT for
+                       whatever is wrong with it */
+    TOKEN_DATA_KEY, /* `bytes` random bytes made in the worker and encrypted: output ciphertext ‖
+                       tag, extra IV, and plaintext only when `reveal` */
+    TOKEN_RANDOM,   /* output: `bytes` random bytes of the token; no key, no mechanism */
+    TOKEN_OP_COUNT
+};
+
+/* One item of a call. The caller zeroes it, fills the first part and clears the three bufs after
+ * use. */
+struct token_item {
+    const struct token_key *key;
+    enum token_mechanism mechanism;
+    struct span input;
+    struct span aad; /* GCM */
+    struct span iv;  /* decrypt */
+    uint32_t bytes;
+    bool reveal;
+    /* filled by token_run */
+    struct err result;
+    struct buf output;
+    struct buf extra;
+    struct buf plaintext; /* TOKEN_DATA_KEY with reveal */
+};
+
+/* Runs 1 to TOKEN_ITEMS_MAX items in one round trip. Each item has its own result; the call itself
+ * fails with ERR_TOKEN_UNAVAILABLE (worker down, breaker open, died twice), ERR_OVERLOADED (no
+ * channel before the deadline) or ERR_DEADLINE, and then no item has a result. Retried once on a
+ * fresh worker while the deadline allows, because all of these are idempotent. */
+MUST_USE struct err token_run(struct token *token, enum token_op op, struct token_item *items,
+                              size_t count, int64_t deadline_ns);
+
+/* Makes key material on the token with the template of its role, reads every security attribute
+ * back and makes its identity. `key` carries CKA_ID, algorithm and purpose in, identity out;
+ * public_key gets the DER SubjectPublicKeyInfo (empty for secret keys). Never retried: after
+ * ERR_TOKEN_UNAVAILABLE or ERR_DEADLINE the material may or may not exist.
+ * ERR_UNSUPPORTED_BY_TOKEN; ERR_CONFLICT when CKA_ID is taken. */
+MUST_USE struct err token_generate(struct token *token, struct token_key *key, const char *label,
+                                   int64_t deadline_ns, struct buf *public_key);
+/* Destroys every object with the CKA_ID and proves that none is left; ERR_NOT_FOUND when there was
+ * none. */
+MUST_USE struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns);
+
+enum token_object_class {
+    TOKEN_OBJECT_PRIVATE,
+    TOKEN_OBJECT_PUBLIC,
+    TOKEN_OBJECT_SECRET,
+    TOKEN_OBJECT_OTHER
+};
+struct token_object {
+    enum token_object_class class;
+    uint8_t cka_id[TOKEN_CKA_ID_MAX];
+    size_t cka_id_len;
+    char label[TOKEN_TEXT_MAX + 1];
+};
+/* Every key object on the token; free with mem_free. */
+MUST_USE struct err token_inventory(struct token *token, int64_t deadline_ns,
+                                    struct token_object **out, size_t *out_count);
+/* One byte of randomness through a channel: whether the token answers now. */
+MUST_USE struct err token_canary(struct token *token, int64_t deadline_ns);
+
+enum token_state {
+    TOKEN_STARTING,
+    TOKEN_READY,
+    TOKEN_DOWN,   /* waiting to start the worker again */
+    TOKEN_LATCHED /* the PIN was refused: a person must act */
+};
+/* What the probe found by doing it, one bit each. */
+struct token_probe {
+    uint32_t algorithms;   /* 1u << enum algorithm: generate, use and check worked */
+    uint32_t mechanisms;   /* 1u << enum token_mechanism */
+    uint32_t sessions;     /* that could be opened */
+    bool gcm_iv_by_caller; /* false: the token makes IVs itself */
+    bool empty_plaintext;
+    uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
+};
+struct token_status {
+    enum token_state state;
+    uint64_t epoch;    /* grows with every login */
+    uint64_t restarts; /* workers started after the first */
+    uint64_t timeouts; /* workers killed for a missed deadline */
+    uint64_t calls;
+    uint64_t failures;
+    unsigned channels;
+    unsigned channels_busy;
+    char label[TOKEN_TEXT_MAX + 1];
+    char serial[TOKEN_TEXT_MAX + 1];
+    char manufacturer[TOKEN_TEXT_MAX + 1];
+    char model[TOKEN_TEXT_MAX + 1];
+    char
+        last_error[ERR_DETAIL_MAX]; /* for operators: may name a CKR; never sent to a data caller */
+    int worker_pid;                 /* 0 when none */
+    struct token_probe probe;
+};
+void token_status(struct token *token, struct token_status *out);
+const char *token_state_name(enum token_state state);
+const char *token_mechanism_name(enum token_mechanism mechanism);
+/* Whether the probe passed the algorithm for the purpose; true before the first probe. */
+bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose);
+
+#endif

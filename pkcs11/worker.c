@@ -1,0 +1,87 @@
+/* worker: the start of one token, from the module to the first session.
+ *
+ * The order matters: the anchor session and the login before any other session, so that all are
+ * logged in from their first moment; the probe last, alone on the token. */
+#include "pkcs11/worker.h"
+
+#include <stdio.h>
+
+#include "base/banned.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static struct err probe_now(struct worker *worker)
+{
+    struct session *session = NULL;
+    struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
+    if (verdict.class == FRAME_OK) {
+        verdict = probe_run(session, &worker->module, &worker->probe);
+        session_release(&worker->pool, session);
+    }
+    ENSURE(verdict.class == FRAME_OK, ERR_TOKEN_UNAVAILABLE,
+           "the token gave way while it was tried out: CKR_%s (0x%lx)", ckr_name(verdict.ckr),
+           verdict.ckr);
+    return err_ok();
+}
+
+static struct err learn(struct worker *worker)
+{
+    const struct worker_config *config = worker->config;
+    if (probe_load(config->latch_dir, config->module, &worker->module, &worker->probe)) {
+        return err_ok();
+    }
+    TRY(probe_now(worker));
+    struct err err = probe_save(config->latch_dir, config->module, &worker->module, &worker->probe);
+    if (err.code != ERR_OK) {
+        log_warning("worker", "the probe's result is not kept: %s", err.detail);
+    }
+    return err_ok();
+}
+
+struct err worker_start(struct worker *worker, const struct worker_config *config,
+                        unsigned channels)
+{
+    worker->config = config;
+    object_map_init(&worker->objects);
+    login_init(&worker->login, &worker->module, config);
+    TRY(login_renew(&worker->login, 0));
+    TRY(session_pool_open(&worker->pool, &worker->login, channels));
+    TRY(learn(worker));
+    worker->probe.found.sessions = worker->pool.count;
+    return err_ok();
+}
+
+enum frame_class worker_class_of(struct err err)
+{
+    switch ((int)err.code) {
+    case ERR_OK:
+        return FRAME_OK;
+    case ERR_PIN:
+        return FRAME_PIN;
+    case ERR_CONFIG:
+        return FRAME_OUR_MISTAKE;
+    default:
+        return FRAME_DEVICE_LOST;
+    }
+}
+
+void worker_describe(const struct worker *worker, struct err err, struct frame_hello *out)
+{
+    const struct module *module = &worker->module;
+    *out = (struct frame_hello){.probe = worker->probe.found};
+    (void)snprintf(out->label, sizeof(out->label), "%s", module->label);
+    (void)snprintf(out->serial, sizeof(out->serial), "%s", module->serial);
+    (void)snprintf(out->manufacturer, sizeof(out->manufacturer), "%s", module->manufacturer);
+    (void)snprintf(out->model, sizeof(out->model), "%s", module->model);
+    if (err.code != ERR_OK) {
+        (void)snprintf(out->error, sizeof(out->error), "%s", err.detail);
+    }
+}
+
+void worker_clear(struct worker *worker)
+{
+    session_pool_clear(&worker->pool);
+    object_map_clear(&worker->objects);
+    login_clear(&worker->login);
+}

@@ -1,0 +1,16 @@
+# The worker: against a SoftHSM token made by the test, and against a function table with scripted faults.
+add_library(worker_fixture STATIC lib/softhsm.c lib/worker_process.c)
+target_link_libraries(worker_fixture PUBLIC hsmgate_pkcs11)
+target_compile_definitions(worker_fixture PUBLIC HSMGATE_TOKEN_PATH="$<TARGET_FILE:hsmgate-token>")
+add_dependencies(worker_fixture hsmgate-token)
+foreach(name worker_softhsm token_softhsm)
+  hsmgate_unit_test(test_${name} worker_fixture)
+endforeach()
+
+add_library(fake_token STATIC lib/fake_token.c)
+target_link_libraries(fake_token PUBLIC hsmgate_worker PRIVATE PkgConfig::OPENSSL)
+hsmgate_unit_test(test_worker fake_token)
+foreach(name ckr latch spki worker_config)
+  hsmgate_unit_test(test_${name} hsmgate_worker)
+endforeach()
+target_link_libraries(test_spki PRIVATE PkgConfig::OPENSSL)

@@ -1,0 +1,208 @@
+/* test_lease: channels are lent once at a time, and never across workers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "pkcs11/lease.h"
+
+#define SOON_MS  20
+#define LONG_MS  30000
+#define CHANNELS 3
+
+struct bench {
+    struct lease_desk desk;
+    int peers[CHANNELS];
+};
+
+static void open_desk(struct bench *bench, unsigned usable, uint64_t generation)
+{
+    int ours[CHANNELS];
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        ours[i] = pair[0];
+        fd_close(&bench->peers[i]);
+        bench->peers[i] = pair[1];
+    }
+    lease_desk_open(&bench->desk, ours, usable, generation, 1);
+    assert_int_equal(ours[0], -1);
+}
+
+static void init(struct bench *bench)
+{
+    *bench = (struct bench){.peers = {-1, -1, -1}};
+    lease_desk_init(&bench->desk, CHANNELS);
+}
+
+static void clear(struct bench *bench)
+{
+    lease_desk_shut(&bench->desk, LEASE_REFUSE);
+    lease_desk_drain(&bench->desk);
+    lease_desk_clear(&bench->desk);
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        fd_close(&bench->peers[i]);
+    }
+}
+
+static void test_last_in_first_out(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, CHANNELS, 1);
+    struct lease a = {0};
+    struct lease b = {0};
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    assert_ptr_not_equal(a.channel, b.channel);
+    struct channel *last = b.channel;
+    lease_end(&b, 7);
+    assert_null(b.desk);
+    lease_end(&b, 8); /* a zeroed lease */
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    assert_ptr_equal(b.channel, last);
+    unsigned busy = 0;
+    uint32_t epoch = 0;
+    lease_desk_look(&bench.desk, &busy, &epoch);
+    assert_int_equal(busy, 2);
+    assert_int_equal(epoch, 7);
+    lease_end(&a, 1);
+    lease_end(&b, 1);
+}
+
+static void test_none_left(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, 1, 1); /* the worker got one session only */
+    struct lease a = {0};
+    struct lease b = {0};
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    struct err err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &b);
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    assert_null(b.desk);
+    lease_end(&a, 1);
+}
+
+static void test_gates(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    struct lease lease = {0};
+    lease_desk_shut(&bench.desk, LEASE_REFUSE);
+    struct err err = lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease);
+    assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
+    lease_desk_shut(&bench.desk, LEASE_WAIT);
+    err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &lease);
+    assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
+    open_desk(&bench, CHANNELS, 1);
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    lease_end(&lease, 1);
+}
+
+static void test_broken(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, CHANNELS, 1);
+    struct lease a = {0};
+    struct lease b = {0};
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    lease_break(&a);
+    struct err err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &a);
+    assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
+    lease_end(&b, 1); /* a sound channel of a broken worker is not lent again either */
+    err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &a);
+    assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
+    lease_desk_shut(&bench.desk, LEASE_WAIT);
+    lease_desk_drain(&bench.desk);
+    open_desk(&bench, CHANNELS, 2);
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(a.generation, 2);
+    lease_end(&a, 1);
+}
+
+struct waiter {
+    struct lease_desk *desk;
+    struct err err;
+};
+
+static void *wait_and_end(void *arg)
+{
+    struct waiter *waiter = arg;
+    struct lease lease = {0};
+    waiter->err = lease_begin(waiter->desk, clock_deadline(LONG_MS), &lease);
+    lease_end(&lease, 1);
+    return NULL;
+}
+
+static void test_handed_over(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, 1, 1);
+    struct lease lease = {0};
+    struct waiter waiters[4];
+    pthread_t threads[4];
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        waiters[i] = (struct waiter){.desk = &bench.desk};
+        threads[i] = sync_thread("waiter", wait_and_end, &waiters[i]);
+    }
+    lease_end(&lease, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        (void)pthread_join(threads[i], NULL);
+        assert_int_equal(waiters[i].err.code, ERR_OK);
+    }
+}
+
+static void *read_until_end(void *arg)
+{
+    struct lease *lease = arg;
+    uint8_t byte = 0;
+    ssize_t got = read(lease->channel->fd, &byte, 1); /* nobody writes: the drain wakes it */
+    lease_break(lease);
+    return (void *)(intptr_t)got;
+}
+
+static void test_drain_wakes_borrowers(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, CHANNELS, 1);
+    struct lease lease = {0};
+    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    pthread_t thread = sync_thread("reader", read_until_end, &lease);
+    lease_desk_shut(&bench.desk, LEASE_REFUSE);
+    lease_desk_drain(&bench.desk);
+    void *got = &bench;
+    (void)pthread_join(thread, &got);
+    assert_null(got);
+    assert_int_equal(bench.desk.channels[0].fd, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_last_in_first_out),
+        cmocka_unit_test(test_none_left),
+        cmocka_unit_test(test_gates),
+        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_handed_over),
+        cmocka_unit_test(test_drain_wakes_borrowers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,717 @@
+/* The worker's frames over a fake token: faults, retries, new sessions, new logins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/sync.h"
+#include "pkcs11/work.h"
+#include "tests/lib/fake_token.h"
+
+static char folder[64];
+static char *pin_path;
+static char label[] = FAKE_TOKEN_LABEL;
+static char module_path[] = "/nowhere/fake.so";
+static struct worker_config config;
+static struct worker *worker;
+static struct work work;
+static CK_FUNCTION_LIST *list;
+
+static void write_pin(const char *pin)
+{
+    struct err err = file_write(pin_path, span_text(pin), 0600);
+    assert_int_equal(err.code, ERR_OK);
+}
+
+static int make(void **state)
+{
+    (void)state;
+    memcpy(folder, "/tmp/hsmgate-test-XXXXXX", 25);
+    assert_non_null(mkdtemp(folder));
+    pin_path = mem_format("%s/pin", folder);
+    config = (struct worker_config){.module = module_path,
+                                    .token = {.label = label},
+                                    .pin = {.file = pin_path},
+                                    .latch_dir = folder};
+    write_pin(FAKE_TOKEN_PIN);
+    worker = mem_alloc(sizeof(*worker));
+    list = fake_token_new();
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    CLEANUP(mem_free_at) char *command = mem_format("rm -rf '%s'", folder);
+    mem_free(pin_path);
+    mem_free(worker);
+    return system(command);
+}
+
+static struct err start(unsigned channels)
+{
+    struct err err = module_attach(list, &config, &worker->module);
+    return err.code == ERR_OK ? worker_start(worker, &config, channels) : err;
+}
+
+static void begin(unsigned channels)
+{
+    struct err err = start(channels);
+    assert_string_equal(err.detail, "");
+    work_init(&work, worker);
+}
+
+static void end(void)
+{
+    work_clear(&work);
+    worker_clear(worker);
+}
+
+/* Encodes a request, answers it, decodes the reply into work's arrays. */
+static struct frame_head answer_with(struct work *on, enum frame_kind kind, enum token_op op,
+                                     const struct frame_item *items, size_t count,
+                                     struct frame_item *replies)
+{
+    CLEANUP(buf_clear) struct buf frame = {0};
+    struct frame_head head = {.kind = kind, .op = op, .deadline_ms = 1000};
+    struct err err = frame_encode(&head, items, count, &frame);
+    assert_int_equal(err.code, ERR_OK);
+    err = frame_decode_head(span_of(frame.data, FRAME_HEAD_LEN), &head);
+    assert_int_equal(err.code, ERR_OK);
+    buf_reset(&on->body);
+    err = buf_append(&on->body, span_of(frame.data + FRAME_HEAD_LEN, frame.len - FRAME_HEAD_LEN));
+    assert_int_equal(err.code, ERR_OK);
+    err = work_answer(on, &head);
+    assert_int_equal(err.code, ERR_OK);
+    struct span answer = buf_span(&on->answer);
+    err = frame_decode_head(span_of(answer.data, FRAME_HEAD_LEN), &head);
+    assert_int_equal(err.code, ERR_OK);
+    struct span body = span_of(answer.data + FRAME_HEAD_LEN, answer.len - FRAME_HEAD_LEN);
+    err = frame_decode_items(&head, body, replies);
+    assert_int_equal(err.code, ERR_OK);
+    return head;
+}
+
+static enum frame_class run_with(struct work *on, enum token_op op, const struct frame_item *item,
+                                 struct frame_item *reply)
+{
+    struct frame_item scratch;
+    struct frame_head head = answer_with(on, FRAME_RUN, op, item, 1, &scratch);
+    if (reply != NULL) {
+        *reply = scratch;
+    }
+    return head.class != FRAME_OK ? head.class : scratch.class;
+}
+
+static enum frame_class run(enum token_op op, const struct frame_item *item,
+                            struct frame_item *reply)
+{
+    return run_with(&work, op, item, reply);
+}
+
+static enum frame_class generate(enum algorithm algorithm, uint8_t id, struct token_key *out)
+{
+    struct frame_item item = {.key = {.algorithm = algorithm,
+                                      .purpose = algorithm_info(algorithm)->purpose,
+                                      .cka_id = {id, 2, 3},
+                                      .cka_id_len = 18},
+                              .input = span_text("label")};
+    struct frame_item reply;
+    item.key.cka_id[16] = 1;
+    struct frame_head head = answer_with(&work, FRAME_GENERATE, TOKEN_SIGN, &item, 1, &reply);
+    if (head.class == FRAME_OK) {
+        *out = reply.key;
+    }
+    return head.class;
+}
+
+static struct token_key new_key(enum algorithm algorithm, uint8_t id)
+{
+    struct token_key key = {0};
+    assert_int_equal(generate(algorithm, id, &key), FRAME_OK);
+    return key;
+}
+
+static struct frame_item mac_item(const struct token_key *key)
+{
+    return (struct frame_item){.key = *key, .mechanism = TOKEN_HMAC, .input = span_text("message")};
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    begin(4);
+    struct frame_hello hello;
+    worker_describe(worker, err_ok(), &hello);
+    assert_string_equal(hello.label, FAKE_TOKEN_LABEL);
+    assert_string_equal(hello.serial, FAKE_TOKEN_SERIAL);
+    assert_string_equal(hello.manufacturer, "tests");
+    assert_int_equal(hello.probe.sessions, 4);
+    assert_int_equal(hello.probe.algorithms,
+                     1u << ALGORITHM_AES_256_GCM | 1u << ALGORITHM_HMAC_SHA256 |
+                         1u << ALGORITHM_HMAC_SHA384 | 1u << ALGORITHM_HMAC_SHA512);
+    assert_int_equal(hello.probe.mechanisms, 1u << TOKEN_AES_GCM | 1u << TOKEN_HMAC);
+    assert_int_equal(hello.probe.tamper_ckr, CKR_ENCRYPTED_DATA_INVALID);
+    assert_int_equal(fake_token_sessions(), 5);
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 1);
+    assert_int_equal(fake_token_objects(), 0);
+    struct token_key none = {0};
+    assert_int_equal(generate(ALGORITHM_ECDSA_P256, 1, &none), FRAME_UNSUPPORTED);
+    end();
+}
+
+/* The probe's result is kept for the next start, but not for another token. */
+static void test_probe_is_kept(void **state)
+{
+    (void)state;
+    begin(1);
+    unsigned made = fake_token_calls(FAKE_GENERATE_KEY);
+    assert_true(made > 0);
+    end();
+    list = fake_token_new();
+    begin(1);
+    assert_int_equal(fake_token_calls(FAKE_GENERATE_KEY), 0);
+    assert_true(worker->probe.found.empty_plaintext);
+    end();
+    list = fake_token_new();
+    fake_token_set_serial("F-0009");
+    begin(1);
+    assert_int_equal(fake_token_calls(FAKE_GENERATE_KEY), made);
+    end();
+}
+
+static void expect_start(enum err_code code, const char *reason)
+{
+    struct err err = start(1);
+    assert_int_equal(err.code, code);
+    if (strstr(err.detail, reason) == NULL) {
+        fail_msg("'%s' does not say '%s'", err.detail, reason);
+    }
+}
+
+static void test_no_token(void **state)
+{
+    (void)state;
+    static char wrong[] = "nobody";
+    static char serial[] = FAKE_TOKEN_SERIAL;
+    config.token.label = wrong;
+    expect_start(ERR_TOKEN_UNAVAILABLE, "token.label: no token 'nobody' among 2");
+    config.token = (struct worker_token){.serial = serial};
+    fake_token_set_serial("F-0002");
+    serial[5] = '2';
+    expect_start(ERR_CONFIG, "2 tokens");
+    serial[5] = '1';
+    fake_token_fail(FAKE_INITIALIZE, CKR_GENERAL_ERROR, 0, 1);
+    expect_start(ERR_TOKEN_UNAVAILABLE, "C_Initialize failed with CKR_GENERAL_ERROR");
+}
+
+static void test_pin_flags(void **state)
+{
+    (void)state;
+    static const struct {
+        CK_FLAGS flag;
+        const char *reason;
+    } cases[] = {
+        {CKF_USER_PIN_LOCKED, "locked"},
+        {CKF_USER_PIN_FINAL_TRY, "one more wrong PIN"},
+        {CKF_USER_PIN_COUNT_LOW, "somebody gave the token a wrong PIN"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        list = fake_token_new();
+        fake_token_set_flags(cases[i].flag);
+        expect_start(ERR_PIN, cases[i].reason);
+        assert_int_equal(fake_token_calls(FAKE_LOGIN), 0);
+    }
+}
+
+static void test_wrong_pin(void **state)
+{
+    (void)state;
+    write_pin("4321");
+    expect_start(ERR_PIN, "PIN_INCORRECT");
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 1);
+    expect_start(ERR_PIN, "refused this PIN before");
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 1);
+    /* The low counter is our doing, so the operator's new PIN may be tried. */
+    fake_token_set_flags(CKF_USER_PIN_COUNT_LOW);
+    write_pin(FAKE_TOKEN_PIN);
+    begin(1);
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 2);
+    end();
+}
+
+/* Other failures of C_Login do not latch the PIN. */
+static void test_login_without_device(void **state)
+{
+    (void)state;
+    fake_token_fail(FAKE_LOGIN, CKR_DEVICE_ERROR, 0, 5);
+    for (int i = 0; i < 5; i++) {
+        expect_start(ERR_TOKEN_UNAVAILABLE, "DEVICE_ERROR");
+    }
+    begin(1);
+    end();
+}
+
+struct fault {
+    const char *name;
+    enum fake_call call;
+    CK_RV ckr;
+    unsigned times;
+    enum frame_class class;
+    unsigned opened; /* new sessions */
+    uint32_t epoch;
+};
+
+static const struct fault faults[] = {
+    {"A keeps the session", FAKE_SIGN, CKR_DATA_INVALID, 1, FRAME_CALLER_DATA, 0, 1},
+    {"B at the start keeps it", FAKE_SIGN_INIT, CKR_KEY_FUNCTION_NOT_PERMITTED, 1,
+     FRAME_OUR_MISTAKE, 0, 1},
+    {"B at the end drops it", FAKE_SIGN, CKR_ARGUMENTS_BAD, 1, FRAME_OUR_MISTAKE, 1, 1},
+    {"B, the operation left active", FAKE_SIGN, CKR_BUFFER_TOO_SMALL, 1, FRAME_OUR_MISTAKE, 1, 1},
+    {"C is mended", FAKE_SIGN_INIT, CKR_SESSION_HANDLE_INVALID, 1, FRAME_OK, 1, 1},
+    {"C at the end too", FAKE_SIGN, CKR_OPERATION_NOT_INITIALIZED, 1, FRAME_OK, 1, 1},
+    {"C once only", FAKE_SIGN_INIT, CKR_SESSION_CLOSED, 2, FRAME_STALE_SESSION, 2, 1},
+    {"D is mended", FAKE_SIGN_INIT, CKR_KEY_HANDLE_INVALID, 1, FRAME_OK, 0, 2},
+    {"D at the end too", FAKE_SIGN, CKR_USER_NOT_LOGGED_IN, 1, FRAME_OK, 1, 2},
+    {"D once only", FAKE_SIGN_INIT, CKR_OBJECT_HANDLE_INVALID, 3, FRAME_STALE_EPOCH, 0, 2},
+    {"E is not tried again", FAKE_SIGN, CKR_DEVICE_ERROR, 1, FRAME_DEVICE_LOST, 1, 1},
+    {"E, vague", FAKE_SIGN_INIT, CKR_GENERAL_ERROR, 1, FRAME_DEVICE_LOST, 1, 1},
+    {"E, vendor code", FAKE_SIGN, CKR_VENDOR_DEFINED | 7, 1, FRAME_DEVICE_LOST, 1, 1},
+};
+
+static void test_faults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        const struct fault *fault = &faults[i];
+        list = fake_token_new();
+        begin(1);
+        struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+        struct frame_item item = mac_item(&key);
+        struct frame_item reply;
+        assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+        unsigned opened = fake_token_calls(FAKE_OPEN_SESSION);
+        fake_token_fail(fault->call, fault->ckr, 0, fault->times);
+        enum frame_class class = run(TOKEN_SIGN, &item, &reply);
+        if (class != fault->class) {
+            fail_msg("%s: class %d", fault->name, (int)class);
+        }
+        if (class != FRAME_OK) {
+            assert_int_equal(reply.ckr, fault->ckr);
+            assert_int_equal(reply.input.len, 0);
+            /* An unfit session is known as such before its next use. */
+            assert_int_equal(worker->pool.free->unfit != CKR_OK, fault->opened > 0);
+        }
+        fake_token_fail(fault->call, CKR_OK, 0, 0);
+        assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+        if (fake_token_calls(FAKE_OPEN_SESSION) - opened != fault->opened) {
+            fail_msg("%s: %u new sessions", fault->name,
+                     fake_token_calls(FAKE_OPEN_SESSION) - opened);
+        }
+        assert_int_equal(login_epoch(&worker->login), fault->epoch);
+        assert_int_equal(fake_token_calls(FAKE_LOGIN), 1);
+        assert_int_equal(fake_token_calls(FAKE_CLOSE_SESSION), 0);
+        end();
+    }
+}
+
+static void test_reset_device(void **state)
+{
+    (void)state;
+    begin(2);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct token_key swapped = new_key(ALGORITHM_HMAC_SHA512, 2);
+    struct token_key sealing = new_key(ALGORITHM_AES_256_GCM, 3);
+    struct frame_item item = mac_item(&key);
+    struct frame_item other = mac_item(&swapped);
+    struct frame_item seal = {.key = sealing, .mechanism = TOKEN_AES_GCM, .aad = span_text("a")};
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    assert_int_equal(run(TOKEN_SIGN, &other, NULL), FRAME_OK);
+    assert_int_equal(run(TOKEN_ENCRYPT, &seal, NULL), FRAME_OK);
+    fake_token_reset_device();
+    fake_token_swap_key(swapped.cka_id, swapped.cka_id_len);
+    fake_token_swap_key(sealing.cka_id, sealing.cka_id_len);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    assert_int_equal(login_epoch(&worker->login), 2);
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 2);
+    assert_int_equal(run(TOKEN_SIGN, &other, NULL), FRAME_KEY_SWAPPED);
+    assert_int_equal(run(TOKEN_ENCRYPT, &seal, NULL), FRAME_KEY_SWAPPED);
+    end();
+}
+
+static void test_reset_with_wrong_pin(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item item = mac_item(&key);
+    fake_token_reset_device();
+    write_pin("0000");
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_PIN);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_PIN);
+    assert_int_equal(fake_token_calls(FAKE_LOGIN), 2);
+    end();
+}
+
+/* A tampered ciphertext must not look like a lost device, nor the other way round. */
+static void test_vague_decrypt(void **state)
+{
+    (void)state;
+    uint8_t junk[32] = {1};
+    for (int vague = 0; vague < 2; vague++) {
+        /* Another token each time, so that the probe's result is not the last one's. */
+        list = fake_token_new();
+        fake_token_set_serial(vague ? "F-VAGUE" : "F-CLEAR");
+        fake_token_set_tamper_ckr(vague ? CKR_FUNCTION_FAILED : CKR_ENCRYPTED_DATA_INVALID);
+        begin(1);
+        struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
+        struct frame_item item = {.key = key,
+                                  .mechanism = TOKEN_AES_GCM,
+                                  .aad = span_text("aad"),
+                                  .iv = span_of(junk, TOKEN_IV_LEN),
+                                  .input = span_of(junk, sizeof(junk))};
+        unsigned opened = fake_token_calls(FAKE_OPEN_SESSION);
+        for (int i = 0; i < 100; i++) {
+            assert_int_equal(run(TOKEN_DECRYPT, &item, NULL), FRAME_CALLER_DATA);
+        }
+        assert_int_equal(fake_token_calls(FAKE_OPEN_SESSION), opened);
+        fake_token_fail(FAKE_DECRYPT, CKR_GENERAL_ERROR, 0, 1);
+        assert_int_equal(run(TOKEN_DECRYPT, &item, NULL), FRAME_DEVICE_LOST);
+        end();
+    }
+}
+
+static void round_trip(const struct token_key *key, struct span plaintext)
+{
+    CLEANUP(buf_clear) struct buf sealed = {0};
+    CLEANUP(buf_clear) struct buf iv = {0};
+    struct frame_item reply;
+    struct frame_item item = {
+        .key = *key, .mechanism = TOKEN_AES_GCM, .aad = span_text("aad"), .input = plaintext};
+    assert_int_equal(run(TOKEN_ENCRYPT, &item, &reply), FRAME_OK);
+    assert_int_equal(reply.input.len, plaintext.len + TOKEN_TAG_LEN);
+    assert_int_equal(reply.aad.len, TOKEN_IV_LEN);
+    struct err err = buf_append(&sealed, reply.input);
+    assert_int_equal(err.code, ERR_OK);
+    err = buf_append(&iv, reply.aad);
+    assert_int_equal(err.code, ERR_OK);
+    item.input = buf_span(&sealed);
+    item.iv = buf_span(&iv);
+    assert_int_equal(run(TOKEN_DECRYPT, &item, &reply), FRAME_OK);
+    assert_true(span_equal(reply.input, plaintext));
+}
+
+static void test_iv_sources(void **state)
+{
+    (void)state;
+    static const char *const serials[OPERATION_IV_COUNT] = {"F-A", "F-B", "F-C"};
+    for (int iv = 0; iv < OPERATION_IV_COUNT; iv++) {
+        list = fake_token_new();
+        fake_token_set_iv((enum operation_iv)iv);
+        fake_token_set_serial(serials[iv]);
+        begin(1);
+        assert_int_equal(worker->probe.iv, iv);
+        assert_int_equal(worker->probe.found.gcm_iv_by_caller, iv == OPERATION_IV_RANDOM);
+        struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
+        round_trip(&key, span_text("plaintext"));
+        round_trip(&key, span_of(NULL, 0));
+        end();
+    }
+}
+
+static void test_no_empty_plaintext(void **state)
+{
+    (void)state;
+    fake_token_refuse_empty_plaintext();
+    begin(1);
+    assert_false(worker->probe.found.empty_plaintext);
+    struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
+    assert_int_equal(key.identity_len, TOKEN_IV_LEN + 16 + TOKEN_TAG_LEN);
+    round_trip(&key, span_text("plaintext"));
+    end();
+}
+
+static void test_lying_template(void **state)
+{
+    (void)state;
+    static const struct {
+        CK_ATTRIBUTE_TYPE type;
+        CK_BBOOL value;
+    } lies[] = {
+        {CKA_SENSITIVE, CK_FALSE}, {CKA_EXTRACTABLE, CK_TRUE},
+        {CKA_PRIVATE, CK_FALSE},   {CKA_MODIFIABLE, CK_TRUE},
+        {CKA_COPYABLE, CK_TRUE},   {CKA_ALWAYS_SENSITIVE, CK_FALSE},
+        {CKA_LOCAL, CK_FALSE},     {CKA_NEVER_EXTRACTABLE, CK_FALSE},
+        {CKA_WRAP, CK_TRUE},       {CKA_UNWRAP, CK_TRUE},
+        {CKA_DERIVE, CK_TRUE},     {CKA_DECRYPT, CK_TRUE},
+        {CKA_ENCRYPT, CK_TRUE},    {CKA_VERIFY, CK_TRUE},
+        {CKA_SIGN, CK_FALSE},
+    };
+    begin(1);
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        struct token_key key = {0};
+        fake_token_lie(lies[i].type, lies[i].value);
+        assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 1, &key), FRAME_UNSUPPORTED);
+        assert_int_equal(fake_token_objects(), 0);
+    }
+    end();
+}
+
+static void test_old_token(void **state)
+{
+    (void)state;
+    struct token_key key = {0};
+    begin(1);
+    fake_token_ignore(CKA_COPYABLE);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 1, &key), FRAME_OK);
+    fake_token_ignore(CKA_ALLOWED_MECHANISMS);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 2, &key), FRAME_OK);
+    fake_token_ignore(CKA_MODIFIABLE);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 3, &key), FRAME_OUR_MISTAKE);
+    assert_int_equal(fake_token_objects(), 2);
+    end();
+}
+
+/* Whatever fails after the making leaves nothing behind. */
+static void test_half_made(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fake_call call;
+        CK_RV ckr;
+        enum frame_class class;
+    } cases[] = {
+        {FAKE_GET_ATTRIBUTES, CKR_DEVICE_ERROR, FRAME_DEVICE_LOST},
+        {FAKE_SIGN_INIT, CKR_KEY_FUNCTION_NOT_PERMITTED, FRAME_OUR_MISTAKE},
+        {FAKE_SIGN, CKR_DEVICE_ERROR, FRAME_DEVICE_LOST},
+    };
+    begin(1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct token_key key = {0};
+        fake_token_fail(cases[i].call, cases[i].ckr, 0, 1);
+        assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 1, &key), cases[i].class);
+        assert_int_equal(fake_token_objects(), 0);
+    }
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 1, &key), FRAME_EXISTS);
+    assert_int_equal(fake_token_objects(), 1);
+    end();
+}
+
+static void test_capacity(void **state)
+{
+    (void)state;
+    fake_token_limit_sessions(3);
+    begin(8);
+    struct session *first = NULL;
+    struct session *second = NULL;
+    struct session *third = NULL;
+    struct session_pool *pool = &worker->pool;
+    int64_t now = clock_mono_ns();
+    assert_int_equal(pool->count, 2);
+    assert_int_equal(session_lease(pool, now, &first).class, FRAME_OK);
+    assert_int_equal(session_lease(pool, now, &second).class, FRAME_OK);
+    assert_int_equal(session_lease(pool, now, &third).class, FRAME_CAPACITY);
+    assert_null(third);
+    session_release(pool, second);
+    assert_int_equal(session_lease(pool, now, &third).class, FRAME_OK);
+    /* At the limit a dropped session is closed to make room for its successor. */
+    first->unfit = CKR_ARGUMENTS_BAD;
+    assert_int_equal(session_ready(pool, first).class, FRAME_OK);
+    assert_int_equal(fake_token_calls(FAKE_CLOSE_SESSION), 1);
+    assert_int_equal(fake_token_sessions(), 3);
+    session_release(pool, first);
+    session_release(pool, third);
+    end();
+}
+
+static void test_too_many_dropped(void **state)
+{
+    (void)state;
+    begin(1);
+    struct session *session = NULL;
+    struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
+    for (unsigned i = 0; i < SESSION_DROPPED_MAX - 1; i++) {
+        session->unfit = CKR_ARGUMENTS_BAD;
+        verdict = session_ready(&worker->pool, session);
+        assert_int_equal(verdict.class, FRAME_OK);
+    }
+    session->unfit = CKR_ARGUMENTS_BAD;
+    verdict = session_ready(&worker->pool, session);
+    assert_int_equal(verdict.class, FRAME_DEVICE_LOST);
+    end();
+}
+
+static void test_no_session(void **state)
+{
+    (void)state;
+    fake_token_fail(FAKE_OPEN_SESSION, CKR_SESSION_COUNT, 1, 100);
+    expect_start(ERR_TOKEN_UNAVAILABLE, "SESSION_COUNT");
+    fake_token_fail(FAKE_OPEN_SESSION, CKR_DEVICE_REMOVED, 0, 1);
+    worker_clear(worker);
+    expect_start(ERR_TOKEN_UNAVAILABLE, "DEVICE_REMOVED");
+}
+
+/* The probe must not keep what a dying device said. */
+static void test_probe_of_a_dying_device(void **state)
+{
+    (void)state;
+    fake_token_fail(FAKE_ENCRYPT, CKR_DEVICE_ERROR, 0, 1);
+    expect_start(ERR_TOKEN_UNAVAILABLE, "gave way");
+    worker_clear(worker);
+    list = fake_token_new();
+    begin(1);
+    assert_int_equal(worker->probe.found.mechanisms, 1u << TOKEN_AES_GCM | 1u << TOKEN_HMAC);
+    end();
+}
+
+static void test_destroy(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item item = {.key = key};
+    struct frame_item use = mac_item(&key);
+    struct frame_item reply;
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    fake_token_fail(FAKE_DESTROY_OBJECT, CKR_ACTION_PROHIBITED, 0, 1);
+    assert_int_equal(answer_with(&work, FRAME_DESTROY, TOKEN_SIGN, &item, 1, &reply).class,
+                     FRAME_OUR_MISTAKE);
+    assert_int_equal(fake_token_objects(), 1);
+    assert_int_equal(answer_with(&work, FRAME_DESTROY, TOKEN_SIGN, &item, 1, &reply).class,
+                     FRAME_OK);
+    assert_int_equal(fake_token_objects(), 0);
+    assert_int_equal(answer_with(&work, FRAME_DESTROY, TOKEN_SIGN, &item, 1, &reply).class,
+                     FRAME_KEY_MISSING);
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_KEY_MISSING);
+    end();
+}
+
+/* A search that fails half-way must not poison its session. */
+static void test_find_fails(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item item = mac_item(&key);
+    fake_token_fail(FAKE_FIND, CKR_OPERATION_NOT_INITIALIZED, 0, 1);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    fake_token_fail(FAKE_FIND_INIT, CKR_DEVICE_ERROR, 0, 1);
+    struct frame_item reply;
+    assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
+                     FRAME_DEVICE_LOST);
+    assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
+                     FRAME_OK);
+    end();
+}
+
+struct signer {
+    const struct token_key *key;
+    unsigned bad;
+    unsigned rounds;
+    bool resets_go_on; /* then one call may meet two of them, and is not mended twice */
+};
+
+static void *sign_through(void *arg)
+{
+    struct signer *signer = arg;
+    struct work own;
+    work_init(&own, worker);
+    struct frame_item item = mac_item(signer->key);
+    for (unsigned i = 0; i < signer->rounds; i++) {
+        enum frame_class class = run_with(&own, TOKEN_SIGN, &item, NULL);
+        bool stale = class == FRAME_STALE_SESSION || class == FRAME_STALE_EPOCH;
+        signer->bad += class != FRAME_OK && !(stale && signer->resets_go_on);
+    }
+    work_clear(&own);
+    return NULL;
+}
+
+/* Threads meet a reset at the same moment: one login for all of them, no session in two hands. */
+static void test_single_flight(void **state)
+{
+    (void)state;
+    begin(4);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct signer signers[4];
+    pthread_t ids[4];
+    for (unsigned round = 0; round < 5; round++) {
+        unsigned logins = fake_token_calls(FAKE_LOGIN);
+        fake_token_reset_device();
+        for (unsigned i = 0; i < 4; i++) {
+            signers[i] = (struct signer){.key = &key, .rounds = 50};
+            ids[i] = sync_thread("sign", sign_through, &signers[i]);
+        }
+        for (unsigned i = 0; i < 4; i++) {
+            (void)pthread_join(ids[i], NULL);
+            assert_int_equal(signers[i].bad, 0);
+        }
+        assert_int_equal(fake_token_calls(FAKE_LOGIN), logins + 1);
+        assert_int_equal(login_epoch(&worker->login), round + 2);
+    }
+    end();
+}
+
+static void test_resets_under_load(void **state)
+{
+    (void)state;
+    begin(3);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct signer signers[3];
+    pthread_t ids[3];
+    for (unsigned i = 0; i < 3; i++) {
+        signers[i] = (struct signer){.key = &key, .rounds = 300, .resets_go_on = true};
+        ids[i] = sync_thread("sign", sign_through, &signers[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+        unsigned before = fake_token_calls(FAKE_SIGN);
+        while (fake_token_calls(FAKE_SIGN) < before + 50 && fake_token_calls(FAKE_SIGN) < 800) {
+            (void)sched_yield();
+        }
+        fake_token_reset_device();
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        (void)pthread_join(ids[i], NULL);
+        assert_int_equal(signers[i].bad, 0);
+    }
+    end();
+}
+
+int main(void)
+{
+#define CASE(test) cmocka_unit_test_setup_teardown(test, make, drop)
+    const struct CMUnitTest tests[] = {
+        CASE(test_start),
+        CASE(test_probe_is_kept),
+        CASE(test_no_token),
+        CASE(test_pin_flags),
+        CASE(test_wrong_pin),
+        CASE(test_login_without_device),
+        CASE(test_faults),
+        CASE(test_reset_device),
+        CASE(test_reset_with_wrong_pin),
+        CASE(test_vague_decrypt),
+        CASE(test_iv_sources),
+        CASE(test_no_empty_plaintext),
+        CASE(test_lying_template),
+        CASE(test_old_token),
+        CASE(test_half_made),
+        CASE(test_capacity),
+        CASE(test_too_many_dropped),
+        CASE(test_no_session),
+        CASE(test_probe_of_a_dying_device),
+        CASE(test_destroy),
+        CASE(test_find_fails),
+        CASE(test_single_flight),
+        CASE(test_resets_under_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
