@@ -1,0 +1,153 @@
+/* making: the steps between a reserved row and an active version.
+ *
+ * The row is there before the object and goes after it, so at every moment an object of ours has a
+ * row that names its CKA_ID, and a crash anywhere leaves a pending row that reconcile undoes. The
+ * last step, activation, is one transaction: before it nothing happened, after it all did. The
+ * caller has claimed the key, so nobody else makes or undoes its versions meanwhile. */
+#include "rotation/making.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "rotation/first_use.h"
+
+/* A failed making often has used up its deadline or lost its worker; time for a new worker. */
+#define UNDO_MS 3000
+
+struct err making_cka_id(uint32_t approvals, uint8_t out[MAKING_CKA_ID_LEN])
+{
+    ENSURE(approvals <= UINT8_MAX, ERR_INVALID_FIELD, "a key can demand 255 approvals at most");
+    struct uuid id = uuid_make();
+    memcpy(out, id.bytes, UUID_LEN);
+    out[UUID_LEN] = 0x01;
+    out[UUID_LEN + 1] = (uint8_t)approvals;
+    return err_ok();
+}
+
+/* NAME@N, its last TOKEN_TEXT_MAX bytes when it is longer. Free with mem_free. */
+static char *label_of(const struct making *making)
+{
+    CLEANUP(mem_free_at)
+    char *whole = mem_format("%.*s@%u", (int)making->name.len, (const char *)making->name.data,
+                             making->number);
+    size_t len = strlen(whole);
+    return mem_text(len > TOKEN_TEXT_MAX ? whole + (len - TOKEN_TEXT_MAX) : whole);
+}
+
+static struct err find_version(const struct making *making, const struct key **out_key,
+                               const struct version **out_version)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find_any(making->store, making->name);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
+    const struct version *version = key_version(key, making->number);
+    ENSURE(version != NULL, ERR_NOT_FOUND, "the key has no version %u", making->number);
+    *out_version = version;
+    *out_key = TAKE(key);
+    return err_ok();
+}
+
+static struct err generate(const struct making *making, struct token_key *key,
+                           struct buf *public_key)
+{
+    CLEANUP(mem_free_at) char *label = label_of(making);
+    return token_generate(making->token, key, label, making->deadline_ns, public_key);
+}
+
+static struct err record_and_check(const struct making *making, const struct token_key *key,
+                                   struct span public_key, uint32_t approvals)
+{
+    TRY(keystore_record_material(making->store, making->name, making->number,
+                                 span_of(key->identity, key->identity_len), public_key));
+    struct first_use use = {.token = making->token,
+                            .key = key,
+                            .public_key = public_key,
+                            .approvals = approvals,
+                            .deadline_ns = making->deadline_ns};
+    return first_use_check(&use);
+}
+
+/* There is no moment without a primary: both versions move in one transaction. */
+static struct err activate(const struct making *making, uint32_t primary)
+{
+    struct version_move moves[2] = {
+        {.number = making->number, .from = VERSION_PENDING, .to = VERSION_ACTIVE},
+        {.number = primary, .from = VERSION_ACTIVE, .to = VERSION_RETIRING},
+    };
+    return keystore_move(making->store, making->name, moves, primary == 0 ? 1 : 2, making->now);
+}
+
+/* Drops the row alone: the object with this CKA_ID is not ours. */
+static struct err disown(const struct making *making)
+{
+    return keystore_drop_pending(making->store, making->name, making->number);
+}
+
+static struct err undo_failed(const struct making *making,
+                              struct err (*undo)(const struct making *), struct err err)
+{
+    struct err undone = undo(making);
+    if (undone.code != ERR_OK) {
+        log_warning("rotation", "%.*s@%u stays pending until it can be undone: %s",
+                    (int)making->name.len, (const char *)making->name.data, making->number,
+                    undone.detail);
+    }
+    return err;
+}
+
+struct err making_finish(const struct making *making)
+{
+    CLEANUP(key_release_at) const struct key *key = NULL;
+    const struct version *version = NULL;
+    TRY(find_version(making, &key, &version));
+    assert(key != NULL && version != NULL);
+    struct token_key token_key = {0};
+    rotation_token_key(key, version, &token_key);
+
+    CLEANUP(buf_clear) struct buf public_key = {0};
+    struct err err = generate(making, &token_key, &public_key);
+    if (err.code != ERR_OK) {
+        return undo_failed(making, err.code == ERR_CONFLICT ? disown : making_undo, err);
+    }
+    err = record_and_check(making, &token_key, buf_span(&public_key), key->facts.approval.m);
+    if (err.code == ERR_OK) {
+        err = activate(making, key->primary);
+    }
+    return err.code == ERR_OK ? err : undo_failed(making, making_undo, err);
+}
+
+struct err making_undo(const struct making *making)
+{
+    CLEANUP(key_release_at) const struct key *key = NULL;
+    const struct version *version = NULL;
+    TRY(find_version(making, &key, &version));
+    assert(key != NULL && version != NULL);
+    ENSURE(version->state == VERSION_PENDING, ERR_INVALID_STATE, "version %u is not pending",
+           making->number);
+    /* A commit that failed may still be on the disk. Only once the store takes writes again is it
+     * certain that the activation is not there, and that the material may go. */
+    TRY(keystore_check(making->store));
+    struct err err = token_destroy(making->token, span_of(version->cka_id, version->cka_id_len),
+                                   clock_deadline(UNDO_MS));
+    if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
+        return err;
+    }
+    return keystore_drop_pending(making->store, making->name, making->number);
+}
+
+struct err making_undo_pending(const struct making *making, size_t *out_count)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find_any(making->store, making->name);
+    *out_count = 0;
+    for (size_t i = 0; key != NULL && i < key->version_count; i++) {
+        if (key->versions[i].state == VERSION_PENDING) {
+            struct making one = *making;
+            one.number = key->versions[i].number;
+            TRY(making_undo(&one));
+            (*out_count)++;
+        }
+    }
+    return err_ok();
+}

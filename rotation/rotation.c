@@ -1,0 +1,110 @@
+/* rotation: makes keys and their next versions. Both claim the key first, clean up what an earlier
+ * failure left, reserve the row and hand over to making. */
+#include "rotation/rotation.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "rotation/making.h"
+
+struct token *rotation_token(const struct rotation *rotation, const char *name)
+{
+    for (size_t i = 0; i < rotation->token_count; i++) {
+        if (strcmp(token_name(rotation->tokens[i]), name) == 0) {
+            return rotation->tokens[i];
+        }
+    }
+    return NULL;
+}
+
+void rotation_token_key(const struct key *key, const struct version *version, struct token_key *out)
+{
+    _Static_assert(CKA_ID_MAX == TOKEN_CKA_ID_MAX, "both faces agree");
+    _Static_assert(IDENTITY_MAX == TOKEN_IDENTITY_MAX, "both faces agree");
+    *out = (struct token_key){.cka_id_len = version->cka_id_len,
+                              .algorithm = key->algorithm,
+                              .purpose = key->purpose,
+                              .identity_len = version->identity_len};
+    memcpy(out->cka_id, version->cka_id, version->cka_id_len);
+    memcpy(out->identity, version->identity, version->identity_len);
+}
+
+static struct err supported_token(const struct rotation *rotation, const char *name,
+                                  enum algorithm algorithm, enum purpose purpose,
+                                  struct token **out)
+{
+    struct token *token = rotation_token(rotation, name);
+    ENSURE(token != NULL, ERR_INVALID_FIELD, "there is no token named %s", name);
+    ENSURE(token_supports(token, algorithm, purpose), ERR_UNSUPPORTED_BY_TOKEN,
+           "the token %s does not support %s", name, algorithm_info(algorithm)->name);
+    *out = token;
+    return err_ok();
+}
+
+/* A key that an earlier failure left in the making, perhaps on another token, gives way. */
+static struct err clear_leftover(const struct rotation *rotation, const struct making *making)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find_any(making->store, making->name);
+    if (key == NULL) {
+        return err_ok();
+    }
+    struct making leftover = *making;
+    leftover.token = rotation_token(rotation, key->token);
+    ENSURE(leftover.token != NULL, ERR_CONFLICT,
+           "an unfinished version is on a token that is not configured any more");
+    size_t undone = 0;
+    return making_undo_pending(&leftover, &undone);
+}
+
+static struct err create_claimed(const struct rotation *rotation, const struct key_spec *spec,
+                                 const struct making *making)
+{
+    uint8_t cka_id[MAKING_CKA_ID_LEN] = {0};
+    CLEANUP(key_release_at) const struct key *taken = keystore_find(making->store, making->name);
+    ENSURE(taken == NULL, ERR_CONFLICT, "a key with this name is there already");
+    TRY(clear_leftover(rotation, making));
+    TRY(making_cka_id(spec->facts.approval.m, cka_id));
+    TRY(keystore_reserve_key(making->store, spec, span_of(cka_id, sizeof(cka_id)), making->now));
+    return making_finish(making);
+}
+
+struct err rotation_create_key(const struct rotation *rotation, const struct key_spec *spec,
+                               int64_t now, int64_t deadline_ns)
+{
+    struct making making = {.store = rotation->store,
+                            .name = span_text(spec->name),
+                            .number = 1,
+                            .now = now,
+                            .deadline_ns = deadline_ns};
+    TRY(supported_token(rotation, spec->token, spec->algorithm, spec->purpose, &making.token));
+    TRY(keystore_claim(rotation->store, making.name));
+    struct err err = create_claimed(rotation, spec, &making);
+    keystore_unclaim(rotation->store, making.name);
+    return err;
+}
+
+static struct err rotate_claimed(const struct rotation *rotation, struct making *making)
+{
+    uint8_t cka_id[MAKING_CKA_ID_LEN] = {0};
+    CLEANUP(key_release_at) const struct key *key = keystore_find(making->store, making->name);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
+    TRY(supported_token(rotation, key->token, key->algorithm, key->purpose, &making->token));
+    TRY(clear_leftover(rotation, making));
+    TRY(making_cka_id(key->facts.approval.m, cka_id));
+    TRY(keystore_reserve_version(making->store, making->name, span_of(cka_id, sizeof(cka_id)),
+                                 making->now, &making->number));
+    return making_finish(making);
+}
+
+struct err rotation_rotate(const struct rotation *rotation, struct span name, int64_t now,
+                           int64_t deadline_ns, uint32_t *out_version)
+{
+    struct making making = {
+        .store = rotation->store, .name = name, .now = now, .deadline_ns = deadline_ns};
+    TRY(keystore_claim(rotation->store, name));
+    struct err err = rotate_claimed(rotation, &making);
+    keystore_unclaim(rotation->store, name);
+    TRY(err);
+    *out_version = making.number;
+    return err_ok();
+}
