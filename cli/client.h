@@ -1,0 +1,34 @@
+/* client: one server, spoken to over HTTP, HTTPS or its local socket. The one owner of libcurl. */
+#ifndef HSMGATE_CLI_CLIENT_H
+#define HSMGATE_CLI_CLIENT_H
+
+#include "base/json.h"
+
+struct client;
+
+/* Reads HSMGATE_ADDR (default http://127.0.0.1:8200, or unix:/PATH), HSMGATE_TOKEN, HSMGATE_CACERT,
+ * HSMGATE_CERT, HSMGATE_KEY. ERR_CONFIG when the address has another form. */
+MUST_USE struct err client_open(struct client **out);
+void client_close(struct client *client); /* takes NULL */
+const char *client_address(const struct client *client);
+
+struct response {
+    long status;
+    struct buf body;
+};
+void response_clear(struct response *response);
+
+/* One request; `body` is JSON or empty. Whatever status comes is a response; ERR_IO when there was
+ * none. */
+MUST_USE struct err client_exchange(struct client *client, const char *method, const char *path,
+                                    struct span body, struct response *out);
+/* One request that must be answered with 2xx: anything else becomes an error with the code and
+ * detail of its problem document. */
+MUST_USE struct err client_call(struct client *client, const char *method, const char *path,
+                                struct span body, struct response *out);
+/* Likewise with a path made from `/v1/keys/`, a key's name (NAME or NAME@N) and a verb (`:sign`, or
+ * ""); ERR_INVALID_NAME before anything is sent. */
+MUST_USE struct err client_call_key(struct client *client, const char *method, const char *name,
+                                    const char *verb, struct span body, struct response *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* command: the one table of everything that `hsmgate` does; usage, help and completion come from
+ * it. */
+#ifndef HSMGATE_CLI_COMMAND_H
+#define HSMGATE_CLI_COMMAND_H
+
+#include "cli/client.h"
+#include "cli/options.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+/* Runs with the parsed arguments; what fails comes back as an error, which main shows with a next
+ * step. `out_exit` is EXIT_DONE when the handler starts. */
+typedef struct err command_handler(struct client *client, const struct options *options,
+                                   int *out_exit);
+
+struct command {
+    const char *words;    /* `key create` */
+    const char *synopsis; /* what follows the words, without options: `NAME` */
+    const char *summary;
+    option_set options;  /* what it takes besides those that every command takes */
+    option_set required; /* those of them that must be there */
+    int arguments_min;
+    int arguments_max;
+    command_handler *run;
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* The command that argv (after the program's name) starts with, and how many words it takes; NULL
+ * when there is none. */
+const struct command *command_find(int argc, char **argv, int *out_words);
+/* Every command with its summary. */
+void command_print_all(void);
+
+command_handler key_create, key_list, key_show, key_rotate, key_public_key, key_update;
+command_handler data_encrypt, data_decrypt, data_data_key, data_unwrap, data_rewrap;
+command_handler sign_sign, sign_verify, sign_mac, sign_verify_mac, sign_jwt;
+command_handler access_token_create, access_token_revoke, access_token_list, access_whoami;
+command_handler status_status, status_tokens, status_random, status_jwks, status_audit_tail;
+command_handler completion_bash;
+
+#endif

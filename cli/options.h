@@ -1,0 +1,85 @@
+/* options: what can stand on a command line, parsed by argp from one table of options. */
+#ifndef HSMGATE_CLI_OPTIONS_H
+#define HSMGATE_CLI_OPTIONS_H
+
+#include "base/buf.h"
+
+#define OPTIONS_REPEAT_MAX 64
+
+enum option_id {
+    OPTION_JSON,
+    OPTION_IN,
+    OPTION_OUT,
+    OPTION_CONTEXT,
+    OPTION_RAW,
+    OPTION_PLAINTEXT,
+    OPTION_BYTES,
+    OPTION_SCHEME,
+    OPTION_ENCODING,
+    OPTION_SIGNATURE,
+    OPTION_MAC,
+    OPTION_TTL,
+    OPTION_TYP,
+    OPTION_FORMAT,
+    OPTION_ALGORITHM,
+    OPTION_OWNER,
+    OPTION_DESCRIPTION,
+    OPTION_CONTACT,
+    OPTION_CLASSIFICATION,
+    OPTION_LABEL,
+    OPTION_TOKEN,
+    OPTION_PURPOSE,
+    OPTION_ROTATE_EVERY,
+    OPTION_OVERLAP,
+    OPTION_PUBLISH_AHEAD,
+    OPTION_MAX_USES,
+    OPTION_JWT_MAX_TTL,
+    OPTION_JWT_ISSUER,
+    OPTION_JWT_AUDIENCE,
+    OPTION_PREFIX,
+    OPTION_FOLLOW,
+    OPTION_AFTER,
+    OPTION_LINES,
+    OPTION_COUNT
+};
+
+/* One bit for each option; every command takes --json. */
+typedef uint64_t option_set;
+#define OPTION_BIT(name) ((option_set)1 << OPTION_##name)
+
+struct repeated {
+    const char *values[OPTIONS_REPEAT_MAX];
+    size_t count;
+};
+
+/* Values borrow from argv; NULL when the option is absent. */
+struct options {
+    const char *values[OPTION_COUNT]; /* "" for options without a value */
+    struct repeated contexts;
+    struct repeated labels;
+    struct repeated audiences;
+    const char *arguments[8];
+    int argument_count;
+};
+
+struct command;
+
+/* Parses what follows the command's words; on wrong usage says why on standard error and ends the
+ * program with status 2, on --help prints the help and ends it with 0. */
+void options_parse(const struct command *command, int argc, char **argv, struct options *out);
+bool options_has(const struct options *options, enum option_id option);
+/* `--name` of an option, for completion. */
+const char *option_name(enum option_id option);
+
+/* Splits `name=value` at the first `=`; ERR_INVALID_FIELD. */
+MUST_USE struct err options_split_pair(const char *text, struct span *out_name,
+                                       struct span *out_value);
+/* Writes pairs as an object member `name`, when there are any. */
+struct json_writer;
+MUST_USE struct err options_put_pairs(struct json_writer *writer, const char *name,
+                                      const struct repeated *pairs);
+/* A whole number from `--bytes` and the like; ERR_INVALID_FIELD. */
+MUST_USE struct err options_integer(const struct options *options, enum option_id option,
+                                    int64_t *out);
+
+#endif
