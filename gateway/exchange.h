@@ -1,0 +1,54 @@
+/* exchange: one HTTP request and its reply, as the rest of the gateway sees them. Only server.c
+ * knows libmicrohttpd. */
+#ifndef HSMGATE_GATEWAY_EXCHANGE_H
+#define HSMGATE_GATEWAY_EXCHANGE_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };
+const char *method_name(enum method method);
+
+#define REQUEST_ID_MAX 64
+#define SOURCE_MAX     64
+
+/* Spans live as long as the exchange; absent headers are empty. */
+struct request {
+    enum method method;
+    struct span path;  /* raw; the server refused `%`, `//`, `..`, control and 8-bit bytes */
+    struct span query; /* raw, without the `?` */
+    struct span authorization; /* a secret: wiped with the exchange */
+    struct span content_type;
+    struct span traceparent; /* W3C trace-context shape checked, else empty */
+    struct span if_none_match;
+    struct span body;            /* whole, at most the limit */
+    char id[REQUEST_ID_MAX + 1]; /* the caller's X-Request-Id of safe characters, else made */
+    char source[SOURCE_MAX];     /* `127.0.0.1`, `::1`, or `unix` */
+    bool local;                  /* came over the local socket: uid is proved by the kernel */
+    uid_t uid;
+    int64_t arrived_ms;  /* wall clock, unix ms */
+    int64_t arrived_ns;  /* monotonic, when the request was whole */
+    int64_t deadline_ns; /* monotonic: when an answer must have left */
+};
+
+struct reply {
+    int status;                /* 0: none yet */
+    const char *content_type;  /* static */
+    struct buf body;           /* wiped after sending */
+    const char *allow;         /* static, 405 */
+    char etag[80];             /* with quotes; empty: none */
+    unsigned retry_after_s;    /* 0: none */
+    unsigned public_max_age_s; /* 0: `Cache-Control: no-store` */
+};
+
+struct exchange {
+    struct request request;
+    struct reply reply;
+};
+
+/* Sends the reply and ends the exchange, whose memory is gone afterwards; exactly once, from any
+ * thread. */
+void exchange_send(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,27 @@
+/* gateway: what main makes once and every request uses. No other mutable globals. */
+#ifndef HSMGATE_GATEWAY_GATEWAY_H
+#define HSMGATE_GATEWAY_GATEWAY_H
+
+#include "audit/audit.h"
+#include "gateway/config.h"
+#include "gateway/metrics.h"
+#include "gateway/server.h"
+#include "keystore/keystore.h"
+#include "rotation/rotation.h"
+
+struct gateway {
+    const struct config *config;
+    struct keystore *store;
+    struct audit *audit;
+    struct token **tokens;
+    size_t token_count;
+    struct rotation rotation; /* over store and tokens */
+    struct metrics *metrics;
+    struct server *server; /* NULL until it listens */
+    int64_t started_ms;
+};
+
+/* NULL when no token has the name. */
+struct token *gateway_token(const struct gateway *gateway, const char *name);
+
+#endif

@@ -1,0 +1,267 @@
+/* hsmgated, the front: arguments, signals, and the order of start and stop.
+ *
+ *   hsmgated --config FILE          serve
+ *   hsmgated --check-config FILE    say what is wrong with it: exit 0 or 1
+ *   hsmgated dev --data DIR         a development instance, all in DIR
+ *
+ * SIGTERM and SIGINT drain for up to ten seconds. No secret is ever in the arguments. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "gateway/dev.h"
+#include "gateway/service.h"
+
+#define DRAIN_MS       10000
+#define TOKENS_MS      15000 /* serving begins then, even without them */
+#define DEV_TOKEN_MS   60000
+#define MESSAGE_MAX    65536
+#define DEFAULT_LISTEN "127.0.0.1:8200"
+#define OPTION_CHECK   256
+#define OPTION_DATA    257
+#define OPTION_LISTEN  258
+
+const char *argp_program_version = "hsmgated " HSMGATE_VERSION;
+
+struct arguments {
+    const char *config;
+    const char *check;
+    const char *data;
+    const char *listen;
+    bool dev;
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->config = value;
+        return 0;
+    case OPTION_CHECK:
+        arguments->check = value;
+        return 0;
+    case OPTION_DATA:
+        arguments->data = value;
+        return 0;
+    case OPTION_LISTEN:
+        arguments->listen = value;
+        return 0;
+    case ARGP_KEY_ARG:
+        arguments->dev = state->arg_num == 0 && strcmp(value, "dev") == 0;
+        return arguments->dev ? 0 : ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "Serve with this configuration", 0},
+    {"check-config", OPTION_CHECK, "FILE", 0, "Check a configuration, name every error, exit", 0},
+    {"data", OPTION_DATA, "DIR", 0, "dev: the folder that holds everything", 1},
+    {"listen", OPTION_LISTEN, "HOST:PORT", 0, "dev: where to listen (default " DEFAULT_LISTEN ")",
+     1},
+    {0},
+};
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    "--config FILE\n--check-config FILE\ndev --data DIR [--listen HOST:PORT]",
+    "The front of hsmgate, a key gateway before PKCS#11 tokens.",
+    NULL,
+    NULL,
+    NULL};
+
+/* Exactly one of the three ways to run. */
+static bool usage_is_good(const struct arguments *arguments)
+{
+    int ways = (arguments->config != NULL) + (arguments->check != NULL) + arguments->dev;
+    bool dev_options = arguments->data != NULL || arguments->listen != NULL;
+    return ways == 1 && arguments->dev == (arguments->data != NULL) &&
+           (arguments->dev || !dev_options);
+}
+
+/* Loads it, or prints what is wrong. */
+static struct config *load_config(const char *path)
+{
+    CLEANUP(buf_clear) struct buf message = {.max = MESSAGE_MAX};
+    struct config *config = NULL;
+    struct err err = config_load(path, &config, &message);
+    if (err.code == ERR_OK) {
+        return config;
+    }
+    if (message.len > 0) {
+        bool ended = message.data[message.len - 1] == '\n';
+        fprintf(stderr, "%.*s%s", (int)message.len, (const char *)message.data, ended ? "" : "\n");
+    } else {
+        fprintf(stderr, "%s: %s\n", path, err.detail);
+    }
+    return NULL;
+}
+
+static int check_config(const char *path)
+{
+    struct config *config = load_config(path);
+    if (config == NULL) {
+        return EXIT_FAILURE;
+    }
+    printf("%s: ok\n", path);
+    config_free(config);
+    return EXIT_SUCCESS;
+}
+
+/* Signals wait for watch(); every thread inherits the mask. */
+static void prepare_process(sigset_t *out_signals)
+{
+    secret_harden_process();
+    (void)signal(SIGPIPE, SIG_IGN);
+    sigemptyset(out_signals);
+    sigaddset(out_signals, SIGTERM);
+    sigaddset(out_signals, SIGINT);
+    sigaddset(out_signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, out_signals, NULL);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+/* Returns when the process should stop. */
+static void watch(const sigset_t *signals)
+{
+    uint64_t watchdog_us = 0;
+    bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
+    uint64_t pause_us = watched ? watchdog_us / 2 : UINT64_C(3600000000);
+    struct timespec pause = {.tv_sec = (time_t)(pause_us / 1000000),
+                             .tv_nsec = (long)(pause_us % 1000000) * 1000};
+    for (;;) {
+        int got = sigtimedwait(signals, NULL, &pause);
+        if (got == SIGTERM || got == SIGINT) {
+            log_info("main", "stopping: %s", got == SIGTERM ? "SIGTERM" : "SIGINT");
+            return;
+        }
+        if (got == SIGHUP) {
+            log_info("main", "SIGHUP: nothing is read again; restart for a new configuration");
+        }
+        if (watched) {
+            (void)sd_notify(0, "WATCHDOG=1");
+        }
+    }
+}
+
+/* Further signals stay blocked: this takes ten seconds at most. */
+static void stop(struct service *service)
+{
+    (void)sd_notify(0, "STOPPING=1");
+    if (!service_drain(service, DRAIN_MS)) {
+        log_error("main", "requests did not end within %d s: leaving without them",
+                  DRAIN_MS / 1000);
+        _exit(EXIT_FAILURE);
+    }
+    service_close(service);
+}
+
+static void close_service_at(struct service **service)
+{
+    service_close(*service);
+}
+
+static void free_config_at(struct config **config)
+{
+    config_free(*config);
+}
+
+static bool start_dev(struct dev *dev, struct service *service)
+{
+    struct err err = dev_admit(dev, service_store(service));
+    if (err.code != ERR_OK) {
+        log_error("dev", "cannot store the administrator's token: %s", err.detail);
+        return false;
+    }
+    if (!service_wait_tokens(service, DEV_TOKEN_MS)) {
+        char reason[ERR_DETAIL_MAX];
+        service_token_error(service, reason);
+        log_error("dev", "the SoftHSM token does not start: %s; see above, or use a new folder",
+                  reason);
+        return false;
+    }
+    return true;
+}
+
+static bool announce_dev(const struct dev *dev, const struct config *config)
+{
+    struct err err = dev_announce(dev, config->listen_host, config->listen_port);
+    if (err.code != ERR_OK) {
+        log_error("dev", "cannot write %s/env: %s", dev_folder(dev), err.detail);
+        return false;
+    }
+    log_warning("dev", "THIS IS A DEVELOPMENT INSTANCE: software token, plain HTTP, secrets in %s",
+                dev_folder(dev));
+    log_warning("dev", "never put real keys in it; for the clients: . %s/env", dev_folder(dev));
+    return true;
+}
+
+/* Runs until a signal; `dev` or NULL. */
+static int serve(const char *config_path, struct dev *dev, const sigset_t *signals)
+{
+    CLEANUP(free_config_at) struct config *config = load_config(config_path);
+    CLEANUP(close_service_at) struct service *service = NULL;
+    if (config == NULL || service_open(config, &service).code != ERR_OK) {
+        return EXIT_FAILURE;
+    }
+    if (dev != NULL && !start_dev(dev, service)) {
+        return EXIT_FAILURE;
+    }
+    if (dev == NULL && !service_wait_tokens(service, TOKENS_MS)) {
+        log_warning("main", "serving although not every token is ready: see above, and /readyz");
+    }
+    if (service_serve(service).code != ERR_OK || (dev != NULL && !announce_dev(dev, config))) {
+        return EXIT_FAILURE;
+    }
+    (void)sd_notify(0, "READY=1");
+    watch(signals);
+    stop(TAKE(service));
+    return EXIT_SUCCESS;
+}
+
+static int serve_dev(const struct arguments *arguments, const sigset_t *signals)
+{
+    struct dev *dev = NULL;
+    const char *listen = arguments->listen != NULL ? arguments->listen : DEFAULT_LISTEN;
+    struct err err = dev_prepare(arguments->data, listen, &dev);
+    if (err.code != ERR_OK) {
+        log_error("dev", "%s: %s", arguments->data, err.detail);
+        return EXIT_FAILURE;
+    }
+    int result = serve(dev_config(dev), dev, signals);
+    dev_close(dev);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    sigset_t signals;
+    argp_err_exit_status = 2;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0 || !usage_is_good(&arguments)) {
+        fprintf(stderr, "hsmgated: give --config FILE, --check-config FILE, or dev --data DIR\n"
+                        "Try `hsmgated --help'.\n");
+        return 2;
+    }
+    if (arguments.check != NULL) {
+        return check_config(arguments.check);
+    }
+    prepare_process(&signals);
+    return arguments.dev ? serve_dev(&arguments, &signals)
+                         : serve(arguments.config, NULL, &signals);
+}

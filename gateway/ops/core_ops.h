@@ -1,0 +1,21 @@
+/* Operations that are not about data: keys, public documents, bearer tokens, the gateway itself.
+ * One handler per route. */
+#ifndef HSMGATE_GATEWAY_OPS_CORE_OPS_H
+#define HSMGATE_GATEWAY_OPS_CORE_OPS_H
+
+#include "gateway/pipeline.h"
+
+/* keys.c */
+route_handler op_key_create, op_key_list, op_key_get, op_key_update, op_key_rotate;
+/* public.c */
+route_handler op_key_public, op_jwks, op_oidc;
+/* bearers.c */
+route_handler op_bearer_create, op_bearer_list, op_bearer_delete, op_whoami;
+/* system.c */
+route_handler op_tokens, op_version, op_openapi;
+/* health.c */
+route_handler op_healthz, op_readyz, op_metrics;
+/* audit_log.c */
+route_handler op_audit_list;
+
+#endif

@@ -1,0 +1,265 @@
+/* Keys as resources: make, list, show, change, rotate. Changes write an intent record before they
+ * touch store or token; states of versions move in rotation/ alone. */
+#include "base/encoding.h"
+#include "base/mem.h"
+#include "gateway/ops/core_ops.h"
+#include "gateway/ops/key_facts.h"
+#include "gateway/ops/key_view.h"
+#include "gateway/query.h"
+
+#define PAGE_DEFAULT    100
+#define PAGE_MAX        1000
+#define PAGE_BYTES_SOFT ((size_t)1 << 20) /* a page ends early above this */
+#define LIST_CHUNK      128
+
+/* For calls about the key as a whole. */
+static struct err refuse_version(const struct call *call)
+{
+    ENSURE(call->version_asked == 0, ERR_INVALID_NAME,
+           "This call is about the key as a whole: leave @%u out.", call->version_asked);
+    return err_ok();
+}
+
+static struct err reply_key(struct call *call, int status, const struct key *key)
+{
+    struct json_writer writer = call_reply_json(call, status);
+    TRY(key_view_put(&writer, NULL, key));
+    return json_finish(&writer);
+}
+
+/* Shows the key as it is now, after a change. */
+static struct err reply_key_now(struct call *call, int status)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    ENSURE(key != NULL, ERR_INTERNAL, "The key is gone right after its change.");
+    return reply_key(call, status, key);
+}
+
+/* --- create --- */
+
+/* The name is read and the grant asked before anything else of the body is looked at. */
+static struct err grant_create(struct call *call)
+{
+    struct span name;
+    const struct json_value *member = json_member(call->json.root, "name");
+    ENSURE(member != NULL && json_as_text(member, &name), ERR_INVALID_FIELD,
+           "name is required and is text.");
+    TRY(name_check(name));
+    call->target = name;
+    return pipeline_grant(call, call->route->operation, name);
+}
+
+static struct err choose_algorithm(const struct key_request *request, struct key_spec *spec)
+{
+    ENSURE(algorithm_by_name(request->algorithm, &spec->algorithm), ERR_INVALID_FIELD,
+           "algorithm is not known.");
+    spec->purpose = algorithm_info(spec->algorithm)->purpose;
+    if (!request->has_purpose) {
+        return err_ok();
+    }
+    ENSURE(purpose_by_name(request->purpose, &spec->purpose), ERR_INVALID_FIELD,
+           "purpose must be encrypt, mac, sign or decrypt.");
+    ENSURE(algorithm_allows(spec->algorithm, spec->purpose), ERR_INVALID_FIELD,
+           "A key of %s cannot have the purpose %s.", algorithm_info(spec->algorithm)->name,
+           purpose_name(spec->purpose));
+    return err_ok();
+}
+
+static struct err choose_token(const struct call *call, const struct key_request *request,
+                               struct key_spec *spec)
+{
+    const struct config *config = call->gateway->config;
+    const char *wanted =
+        request->has_token ? (const char *)request->token.data : config->default_token;
+    struct token *token = gateway_token(call->gateway, wanted);
+    ENSURE(token != NULL, ERR_INVALID_FIELD, "There is no token with this name.");
+    ENSURE(token_supports(token, spec->algorithm, spec->purpose), ERR_UNSUPPORTED_BY_TOKEN,
+           "The token %s does not support %s for %s.", token_name(token),
+           algorithm_info(spec->algorithm)->name, purpose_name(spec->purpose));
+    spec->token = token_name(token);
+    return err_ok();
+}
+
+static struct err refuse_taken_name(const struct call *call)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    ENSURE(key == NULL, ERR_CONFLICT, "There is a key with this name.");
+    return err_ok();
+}
+
+struct err op_key_create(struct call *call)
+{
+    struct key_request request;
+    struct key_draft draft = {.facts.classification = CLASS_CONFIDENTIAL};
+    struct key_spec spec = {0};
+    TRY(grant_create(call));
+    TRY(key_request_read_create(call->json.root, &request));
+    spec.name = (const char *)request.name.data;
+    TRY(choose_algorithm(&request, &spec));
+    TRY(key_draft_apply(&draft, &request, spec.purpose));
+    TRY(choose_token(call, &request, &spec));
+    TRY(refuse_taken_name(call));
+    spec.facts = draft.facts;
+    TRY(call_intent(call));
+    TRY(rotation_create_key(&call->gateway->rotation, &spec, call->now_ms, call->deadline_ns));
+    call->version = 1;
+    return reply_key_now(call, 201);
+}
+
+/* --- show and change --- */
+
+struct err op_key_get(struct call *call)
+{
+    TRY(refuse_version(call));
+    return reply_key(call, 200, call->key);
+}
+
+struct err op_key_update(struct call *call)
+{
+    struct key_request request;
+    struct key_draft draft = {.facts = call->key->facts};
+    TRY(refuse_version(call));
+    TRY(key_request_read_update(call->json.root, &request));
+    TRY(key_draft_apply(&draft, &request, call->key->purpose));
+    TRY(call_intent(call));
+    TRY(keystore_update(call->gateway->store, call->target, &draft.facts));
+    return reply_key_now(call, 200);
+}
+
+/* --- rotate --- */
+
+static struct err read_immediate(const struct call *call, bool *out_immediate)
+{
+    const struct json_field fields[] = {
+        {"immediate", JSON_FLAG, JSON_OPTIONAL, 0, out_immediate, NULL},
+    };
+    return call->json.root != NULL ? json_read(call->json.root, fields, ARRAY_LEN(fields))
+                                   : err_ok();
+}
+
+static struct err reply_rotated(struct call *call, uint32_t number)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    const struct version *version = key != NULL ? key_version(key, number) : NULL;
+    ENSURE(version != NULL, ERR_INTERNAL, "The version is gone right after it was made.");
+    struct json_writer writer = call_reply_json(call, 200);
+    json_begin_object(&writer, NULL);
+    json_put_text(&writer, "key", key->name);
+    json_put_integer(&writer, "version", number);
+    json_put_text(&writer, "state", version_state_name(version->state));
+    json_put_integer(&writer, "primary", key->primary);
+    json_end_object(&writer);
+    return json_finish(&writer);
+}
+
+struct err op_key_rotate(struct call *call)
+{
+    bool immediate = false;
+    uint32_t number = 0;
+    TRY(refuse_version(call));
+    TRY(read_immediate(call, &immediate));
+    ENSURE(immediate || call->key->facts.rotation.publish_ahead == 0, ERR_UNSUPPORTED_OPERATION,
+           "Rotation that publishes ahead is not served yet: send {\"immediate\":true}.");
+    TRY(call_intent(call));
+    TRY(rotation_rotate(&call->gateway->rotation, call->target, call->now_ms, call->deadline_ns,
+                        &number));
+    call->version = number;
+    return reply_rotated(call, number);
+}
+
+/* --- list --- */
+
+struct page {
+    char prefix[NAME_MAX_LEN + 2];
+    int64_t size;
+    char after[NAME_MAX_LEN + 1]; /* name of the last key of the page before */
+};
+
+static struct err read_page_token(const char *text, char after[NAME_MAX_LEN + 1])
+{
+    CLEANUP(buf_clear) struct buf name = {0};
+    buf_init(&name, NAME_MAX_LEN);
+    struct err err = base64url_decode(span_text(text), &name);
+    if (err.code == ERR_OK && name.len > 0) {
+        err = name_check(buf_span(&name));
+    }
+    ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD, "page_token is not one that this gateway gave.");
+    if (name.len > 0) {
+        memcpy(after, name.data, name.len);
+    }
+    after[name.len] = '\0';
+    return err_ok();
+}
+
+static struct err read_page(struct span query, struct page *page)
+{
+    char size[24] = "";
+    char token[2 * NAME_MAX_LEN] = "";
+    const struct query_field fields[] = {
+        {"prefix", page->prefix, sizeof(page->prefix)},
+        {"page_size", size, sizeof(size)},
+        {"page_token", token, sizeof(token)},
+    };
+    TRY(query_read(query, fields, ARRAY_LEN(fields)));
+    TRY(query_integer("page_size", size, 1, PAGE_MAX, &page->size));
+    return read_page_token(token, page->after);
+}
+
+static bool may_read(struct call *call, const struct key *key)
+{
+    struct err err = pipeline_grant(call, "read", span_text(key->name));
+    return err.code == ERR_OK;
+}
+
+/* Keys that the caller may see, from the name `page->after` on; it ends as the page's last name.
+ * out_more: something may follow. */
+static struct err put_page(struct call *call, struct page *page, struct json_writer *writer,
+                           bool *out_more)
+{
+    int64_t left = page->size;
+    for (;;) {
+        size_t count = 0;
+        const struct key **keys =
+            keystore_list(call->gateway->store, span_text(page->prefix), span_text(page->after),
+                          LIST_CHUNK, LIST_USABLE, &count);
+        struct err err = err_ok();
+        size_t i = 0;
+        for (; i < count && err.code == ERR_OK; i++) {
+            bool full = left == 0 || writer->out->len > PAGE_BYTES_SOFT;
+            bool seen = may_read(call, keys[i]);
+            if (seen && full) {
+                break;
+            }
+            if (seen) {
+                err = key_view_put(writer, NULL, keys[i]);
+                left--;
+            }
+            snprintf(page->after, sizeof(page->after), "%s", keys[i]->name);
+        }
+        keystore_list_free(keys, count);
+        *out_more = i < count;
+        if (err.code != ERR_OK || *out_more || count < LIST_CHUNK) {
+            return err;
+        }
+    }
+}
+
+struct err op_key_list(struct call *call)
+{
+    struct page page = {.size = PAGE_DEFAULT};
+    bool more = false;
+    TRY(read_page(call->exchange->request.query, &page));
+    struct json_writer writer = call_reply_json(call, 200);
+    json_begin_object(&writer, NULL);
+    json_begin_array(&writer, "keys");
+    TRY(put_page(call, &page, &writer, &more));
+    json_end_array(&writer);
+    if (more) {
+        json_put_bytes_url(&writer, "next_page_token", span_text(page.after));
+    }
+    json_end_object(&writer);
+    return json_finish(&writer);
+}

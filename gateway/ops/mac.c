@@ -1,0 +1,136 @@
+/* mac and verify-mac, both on the token, which alone has the key.
+ *
+ * Without a pinned version a check goes through the versions that may open, newest first: one round
+ * trip for each, with the items that no newer version has settled. */
+#include "base/mem.h"
+#include "base/secret.h"
+#include "gateway/ops/batch.h"
+#include "gateway/ops/choice.h"
+#include "gateway/ops/data_ops.h"
+
+static void point_token(const struct batch *batch, const struct version *version, struct item *item)
+{
+    buf_clear(&item->token.output);
+    rotation_token_key(batch->call->key, version, &item->key);
+    item->token.key = &item->key;
+    item->token.mechanism = TOKEN_HMAC;
+    item->token.input = buf_span(&item->input);
+}
+
+static size_t mac_len(const struct batch *batch)
+{
+    return algorithm_info(batch->call->key->algorithm)->signature_len;
+}
+
+/* MACs of all waiting items by one version, in item->token.output. */
+static struct err compute(struct batch *batch, struct token *token, const struct version *version)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch_waits(&batch->items[i])) {
+            point_token(batch, version, &batch->items[i]);
+        }
+    }
+    TRY(batch_token(batch, token, TOKEN_SIGN));
+    for (size_t i = 0; i < batch->count; i++) {
+        struct item *item = &batch->items[i];
+        if (batch_waits(item) && item->token.output.len != mac_len(batch)) {
+            item->err = err_new(ERR_INTERNAL, __func__, "the token gave an odd MAC");
+        }
+    }
+    return err_ok();
+}
+
+static struct err mac_read(struct batch *batch, struct item *item)
+{
+    const struct json_field fields[] = {
+        {"message", JSON_BYTES, JSON_REQUIRED, MESSAGE_MAX, &item->input, NULL},
+    };
+    TRY(item_read(item, fields, ARRAY_LEN(fields)));
+    item_digest(item, buf_span(&item->input));
+    item->version = batch->version;
+    return err_ok();
+}
+
+static struct err mac_run(struct batch *batch)
+{
+    struct token *token = NULL;
+    TRY(choice_token(batch->call, &token));
+    TRY(choice_count_uses(batch->call, batch->version, batch_waiting(batch)));
+    return compute(batch, token, batch->version);
+}
+
+static void mac_write(const struct batch *batch, const struct item *item,
+                      struct json_writer *writer)
+{
+    (void)batch;
+    json_put_bytes(writer, "mac", buf_span(&item->token.output));
+}
+
+struct err op_mac(struct call *call)
+{
+    static const struct verb verb = {mac_read, mac_run, mac_write};
+    struct batch batch = {.call = call, .verb = &verb};
+    TRY(choice_purpose(call, PURPOSE_MAC));
+    TRY(choice_protecting(call, &batch.version));
+    return batch_run(&batch);
+}
+
+static struct err verify_mac_read(struct batch *batch, struct item *item)
+{
+    const struct json_field fields[] = {
+        {"message", JSON_BYTES, JSON_REQUIRED, MESSAGE_MAX, &item->input, NULL},
+        {"mac", JSON_BYTES, JSON_REQUIRED, MESSAGE_MAX, &item->proof, NULL},
+    };
+    TRY(item_read(item, fields, ARRAY_LEN(fields)));
+    item_digest(item, buf_span(&item->input));
+    item->version = batch->version;
+    item->settled = item->proof.len != mac_len(batch);
+    return err_ok();
+}
+
+static void compare(const struct version *version, struct item *item)
+{
+    if (secret_equal(buf_span(&item->token.output), buf_span(&item->proof))) {
+        item->valid = true;
+        item->settled = true;
+        item->version = version;
+    }
+}
+
+static struct err verify_mac_run(struct batch *batch)
+{
+    const struct call *call = batch->call;
+    bool pinned = call->version_asked != 0;
+    struct token *token = NULL;
+    TRY(choice_token(call, &token));
+    const struct version *version = batch->version;
+    if (!pinned) {
+        version = choice_next_opening(call->key, NULL);
+    }
+    while (version != NULL && batch_waiting(batch) > 0) {
+        TRY(compute(batch, token, version));
+        for (size_t i = 0; i < batch->count; i++) {
+            if (batch_waits(&batch->items[i])) {
+                compare(version, &batch->items[i]);
+            }
+        }
+        version = pinned ? NULL : choice_next_opening(call->key, version);
+    }
+    return err_ok();
+}
+
+static void verify_mac_write(const struct batch *batch, const struct item *item,
+                             struct json_writer *writer)
+{
+    (void)batch;
+    json_put_flag(writer, "valid", item->valid);
+}
+
+struct err op_verify_mac(struct call *call)
+{
+    static const struct verb verb = {verify_mac_read, verify_mac_run, verify_mac_write};
+    struct batch batch = {.call = call, .verb = &verb};
+    TRY(choice_purpose(call, PURPOSE_MAC));
+    TRY(choice_checking(call, &batch.version));
+    return batch_run(&batch);
+}

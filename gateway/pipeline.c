@@ -1,0 +1,202 @@
+/* The security policy, read from top to bottom in stages[]: a request goes through every stage in
+ * this order, and the first one that refuses ends it. Bodies are parsed late: who may not do a
+ * thing learns nothing from the parser.
+ *
+ * There is one way out, departure_start(): it hands the reply to the audit writer together with its
+ * record. After it the exchange belongs to another thread. */
+#include "gateway/pipeline.h"
+
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "gateway/caller.h"
+#include "gateway/departure.h"
+#include "gateway/policy.h"
+#include "gateway/problem.h"
+
+#define REPLY_MAX ((size_t)32 << 20)
+
+/* --- the stages --- */
+
+static struct err stage_route(struct call *call)
+{
+    struct reply *reply = &call->exchange->reply;
+    const struct request *request = &call->exchange->request;
+    struct err err =
+        route_find(request, &call->route, &call->target, &call->version_asked, &reply->allow);
+    if (err.code == ERR_INVALID_NAME) {
+        /* what is wrong with a name is told to known callers only */
+        TRY(caller_identify(call->gateway->store, request, call->now_ms, call->principal));
+    }
+    return err;
+}
+
+static struct err stage_caller(struct call *call)
+{
+    enum route_access access = call->route->access;
+    if (access == ACCESS_HEALTH || access == ACCESS_PUBLIC) {
+        return err_ok();
+    }
+    return caller_identify(call->gateway->store, &call->exchange->request, call->now_ms,
+                           call->principal);
+}
+
+static struct err stage_key(struct call *call)
+{
+    if (call->route->target == TARGET_KEY) {
+        call->key = keystore_find(call->gateway->store, call->target);
+    }
+    return err_ok();
+}
+
+static struct err stage_grant(struct call *call)
+{
+    const struct route *route = call->route;
+    if (route->access != ACCESS_GRANT || route->target == TARGET_NEW_KEY) {
+        return err_ok();
+    }
+    struct span key_name = route->target == TARGET_KEY ? call->target : span_of(NULL, 0);
+    TRY(pipeline_grant(call, route->operation, key_name));
+    ENSURE(route->target != TARGET_KEY || call->key != NULL, ERR_NOT_FOUND,
+           "There is no key with this name.");
+    return err_ok();
+}
+
+static struct err stage_approval(struct call *call)
+{
+    bool ruled = call->key != NULL && call->key->facts.approval.m > 0;
+    ENSURE(!ruled || !policy_needs_approval(call->route->operation), ERR_FORBIDDEN,
+           "This key opens only with the approval of %u people: ask for it through break-glass.",
+           call->key->facts.approval.m);
+    return err_ok();
+}
+
+/* `application/json`, alone or with charset=utf-8 (RFC 9110 §8.3.1); an absent header is taken for
+ * it. */
+static bool media_type_is_json(struct span type)
+{
+    static const char json[] = "application/json";
+    char text[96] = "";
+    size_t len = 0;
+    if (type.len == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < type.len; i++) {
+        bool blank = type.data[i] == ' ' || type.data[i] == '\t' || type.data[i] == '"';
+        if (!blank && len + 1 == sizeof(text)) {
+            return false;
+        }
+        if (!blank) {
+            text[len++] = (char)type.data[i];
+        }
+    }
+    text[len] = '\0';
+    if (strncasecmp(text, json, sizeof(json) - 1) != 0) {
+        return false;
+    }
+    const char *parameter = text + sizeof(json) - 1;
+    return parameter[0] == '\0' || strcasecmp(parameter, ";charset=utf-8") == 0;
+}
+
+static struct err stage_limits(struct call *call)
+{
+    const struct request *request = &call->exchange->request;
+    enum route_body body = call->route->body;
+    ENSURE(clock_mono_ns() < call->deadline_ns, ERR_DEADLINE, "The request waited too long.");
+    if (body == BODY_NONE) {
+        ENSURE(request->body.len == 0, ERR_INVALID_FIELD, "This request takes no body.");
+        return err_ok();
+    }
+    if (request->body.len == 0) {
+        ENSURE(body == BODY_JSON_OPTIONAL, ERR_INVALID_JSON, "The request needs a JSON body.");
+        return err_ok();
+    }
+    ENSURE(media_type_is_json(request->content_type), ERR_UNSUPPORTED_MEDIA_TYPE,
+           "Send the body with `Content-Type: application/json`.");
+    TRY(json_parse(request->body, &call->json));
+    ENSURE(json_is(call->json.root, JSON_OBJECT), ERR_INVALID_JSON,
+           "The body must be a JSON object.");
+    return err_ok();
+}
+
+static struct err stage_operation(struct call *call)
+{
+    struct err err = call->route->handler(call);
+    /* every handler that succeeds has set its status */
+    ENSURE(err.code != ERR_OK || call->exchange->reply.status != 0, ERR_INTERNAL, "No reply.");
+    if (!call->has_digest && call->exchange->request.body.len > 0) {
+        uint8_t digest[DIGEST_MAX];
+        digest_of(DIGEST_SHA256, call->exchange->request.body, digest);
+        memcpy(call->digest, digest, SHA256_LEN);
+        call->has_digest = true;
+    }
+    return err;
+}
+
+typedef struct err stage(struct call *call);
+static stage *const stages[] = {
+    stage_route,    stage_caller, stage_key,       stage_grant,
+    stage_approval, stage_limits, stage_operation,
+};
+
+/* --- for handlers --- */
+
+struct err pipeline_grant(struct call *call, const char *operation, struct span key_name)
+{
+    const struct config *config = call->gateway->config;
+    struct policy policy = {.administrators = config->administrators,
+                            .administrator_count = config->administrator_count};
+    struct policy_question question = {.principal = span_text(call->principal),
+                                       .operation = operation,
+                                       .key = key_name,
+                                       .now = call->now_ms};
+    ENSURE(policy_allows(&policy, &question), ERR_FORBIDDEN,
+           "The caller has no grant for this operation.");
+    return err_ok();
+}
+
+struct json_writer call_reply_json(struct call *call, int status)
+{
+    struct reply *reply = &call->exchange->reply;
+    reply->status = status;
+    reply->content_type = "application/json";
+    if (reply->body.max == 0) {
+        buf_init(&reply->body, REPLY_MAX);
+    }
+    return json_writer_on(&reply->body);
+}
+
+/* --- the run --- */
+
+/* Errors about us go to the operator's log; a token that is away says so once, in its own area. */
+static void log_failure(const struct call *call, const struct err *err)
+{
+    if (problem_status(err->code) == 500) {
+        log_error("pipeline", "%s failed: %s: %s (%s) request=%s",
+                  call->route != NULL ? call->route->operation : DEPARTURE_UNROUTED,
+                  err_word(err->code), err->detail, err->where != NULL ? err->where : "",
+                  call->exchange->request.id);
+    }
+}
+
+void pipeline_run(void *gateway, struct exchange *exchange)
+{
+    struct call call = {.gateway = gateway,
+                        .exchange = exchange,
+                        .now_ms = clock_wall_ms(),
+                        .deadline_ns = exchange->request.deadline_ns};
+    struct err err = err_ok();
+    for (size_t i = 0; i < ARRAY_LEN(stages) && err.code == ERR_OK; i++) {
+        err = stages[i](&call);
+    }
+    if (err.code != ERR_OK) {
+        log_failure(&call, &err);
+        problem_reply(&exchange->reply, &err, exchange->request.id);
+    }
+    departure_start(&call, &err);
+    key_release(call.key);
+    json_clear(&call.json);
+    buf_clear(&call.detail);
+}

@@ -1,0 +1,166 @@
+/* Everything that is served, as one table, and the search in it.
+ *
+ * A path is exact, or a prefix that names a key (`/v1/keys/NAME[@N][:verb]`) or something for the
+ * handler to check. Verbs that the table does not have are not found, methods that a known path
+ * does not take are named in Allow. */
+#include "base/mem.h"
+#include "gateway/ops/core_ops.h"
+#include "gateway/ops/data_ops.h"
+
+#define KEYS_PREFIX "/v1/keys/"
+#define DATA_VERB(verb, operation, handler)                                                     \
+    {                                                                                           \
+        METHOD_POST, KEYS_PREFIX, verb, operation, ACCESS_GRANT, TARGET_KEY, BODY_JSON, handler \
+    }
+
+/* clang-format off */
+const struct route routes[] = {
+    DATA_VERB("sign", "sign", op_sign),
+    DATA_VERB("encrypt", "encrypt", op_encrypt),
+    DATA_VERB("decrypt", "decrypt", op_decrypt),
+    DATA_VERB("unwrap", "unwrap", op_unwrap),
+    {METHOD_POST, KEYS_PREFIX, "data-key", "data-key", ACCESS_GRANT, TARGET_KEY, BODY_JSON_OPTIONAL, op_data_key},
+    DATA_VERB("rewrap", "rewrap", op_rewrap),
+    DATA_VERB("verify", "verify", op_verify),
+    DATA_VERB("mac", "mac", op_mac),
+    DATA_VERB("verify-mac", "verify", op_verify_mac),
+    DATA_VERB("jwt", "jwt", op_jwt),
+
+    {METHOD_POST, "/v1/random", NULL, "random", ACCESS_GRANT, TARGET_NONE, BODY_JSON_OPTIONAL, op_random},
+
+    {METHOD_POST, "/v1/keys", NULL, "create", ACCESS_GRANT, TARGET_NEW_KEY, BODY_JSON, op_key_create},
+    {METHOD_GET, "/v1/keys", NULL, "read", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_key_list},
+    {METHOD_GET, KEYS_PREFIX, NULL, "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_get},
+    {METHOD_PATCH, KEYS_PREFIX, NULL, "update", ACCESS_GRANT, TARGET_KEY, BODY_JSON, op_key_update},
+    {METHOD_GET, KEYS_PREFIX, "public-key", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_public},
+    {METHOD_POST, KEYS_PREFIX, "rotate", "rotate", ACCESS_GRANT, TARGET_KEY, BODY_JSON_OPTIONAL, op_key_rotate},
+
+    {METHOD_GET, "/jwks/", NULL, "jwks", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_jwks},
+    {METHOD_GET, "/oidc/", NULL, "oidc", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_oidc},
+
+    {METHOD_POST, "/v1/auth/tokens", NULL, "manage-tokens", ACCESS_GRANT, TARGET_NONE, BODY_JSON, op_bearer_create},
+    {METHOD_GET, "/v1/auth/tokens", NULL, "manage-tokens", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_bearer_list},
+    {METHOD_DELETE, "/v1/auth/tokens/", NULL, "manage-tokens", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_bearer_delete},
+    {METHOD_GET, "/v1/auth/whoami", NULL, "whoami", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_whoami},
+
+    {METHOD_GET, "/v1/audit", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_audit_list},
+    {METHOD_GET, "/v1/tokens", NULL, "read", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_tokens},
+    {METHOD_GET, "/v1/version", NULL, "version", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_version},
+    {METHOD_GET, "/v1/openapi.json", NULL, "openapi", ACCESS_PUBLIC, TARGET_NONE, BODY_NONE, op_openapi},
+
+    {METHOD_GET, "/healthz", NULL, "healthz", ACCESS_HEALTH, TARGET_NONE, BODY_NONE, op_healthz},
+    {METHOD_GET, "/readyz", NULL, "readyz", ACCESS_HEALTH, TARGET_NONE, BODY_NONE, op_readyz},
+    {METHOD_GET, "/metrics", NULL, "metrics", ACCESS_HEALTH, TARGET_NONE, BODY_NONE, op_metrics},
+};
+/* clang-format on */
+const size_t route_count = ARRAY_LEN(routes);
+
+/* A path taken apart once, before it meets the table. */
+struct split {
+    struct span path;
+    bool is_key;      /* starts with KEYS_PREFIX */
+    struct span name; /* NAME[@N] */
+    struct span verb; /* after the colon */
+    bool has_verb;
+};
+
+static bool span_has(struct span text, const char *part)
+{
+    return text.len > 0 && memmem(text.data, text.len, part, strlen(part)) != NULL;
+}
+
+static struct split split_path(struct span path)
+{
+    struct split split = {.path = path, .is_key = span_starts(path, KEYS_PREFIX)};
+    if (!split.is_key) {
+        return split;
+    }
+    size_t prefix = sizeof(KEYS_PREFIX) - 1;
+    split.name = span_of(path.data + prefix, path.len - prefix);
+    const uint8_t *colon =
+        split.name.len == 0 ? NULL : memchr(split.name.data, ':', split.name.len);
+    if (colon != NULL) {
+        size_t len = (size_t)(colon - split.name.data);
+        split.verb = span_of(colon + 1, split.name.len - len - 1);
+        split.name.len = len;
+        split.has_verb = true;
+    }
+    return split;
+}
+
+static bool path_matches(const struct route *route, const struct split *split)
+{
+    if (route->target == TARGET_KEY) {
+        bool wants_verb = route->verb != NULL;
+        return split->is_key && split->has_verb == wants_verb &&
+               (!wants_verb || span_is(split->verb, route->verb));
+    }
+    if (route->target == TARGET_REST) {
+        return span_starts(split->path, route->path) && split->path.len > strlen(route->path);
+    }
+    return span_is(split->path, route->path);
+}
+
+/* The text of Allow (RFC 9110 §10.2.1) for a set of methods, one bit each. */
+static const char *allow_text(unsigned methods)
+{
+    static const struct {
+        unsigned methods;
+        const char *text;
+    } texts[] = {
+        {1u << METHOD_GET, "GET"},
+        {1u << METHOD_POST, "POST"},
+        {1u << METHOD_DELETE, "DELETE"},
+        {1u << METHOD_GET | 1u << METHOD_POST, "GET, POST"},
+        {1u << METHOD_GET | 1u << METHOD_PATCH, "GET, PATCH"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].methods == methods) {
+            return texts[i].text;
+        }
+    }
+    return "GET, POST, PUT, PATCH, DELETE";
+}
+
+static struct err search(enum method method, const struct split *split, const struct route **out,
+                         const char **out_allow)
+{
+    unsigned methods = 0;
+    for (size_t i = 0; i < route_count; i++) {
+        if (path_matches(&routes[i], split)) {
+            if (routes[i].method == method) {
+                *out = &routes[i];
+                return err_ok();
+            }
+            methods |= 1u << routes[i].method;
+        }
+    }
+    ENSURE(methods != 0, ERR_NOT_FOUND, "Nothing is served under this path.");
+    *out_allow = allow_text(methods);
+    return err_new(ERR_METHOD_NOT_ALLOWED, __func__, "This path takes other methods: %s.",
+                   *out_allow);
+}
+
+struct err route_find(const struct request *request, const struct route **out_route,
+                      struct span *out_target, uint32_t *out_version, const char **out_allow)
+{
+    ENSURE(!span_has(request->path, "%") && !span_has(request->path, "//") &&
+               !span_has(request->path, ".."),
+           ERR_INVALID_PATH, "The path must not have `%%`, `//` or `..`.");
+    struct split split = split_path(request->path);
+    const struct route *route = NULL;
+    TRY(search(request->method, &split, &route, out_allow));
+    struct span target = {0};
+    uint32_t version = 0;
+    if (route->target == TARGET_KEY) {
+        TRY(name_split_version(split.name, &target, &version));
+    }
+    if (route->target == TARGET_REST) {
+        size_t prefix = strlen(route->path);
+        target = span_of(split.path.data + prefix, split.path.len - prefix);
+    }
+    *out_route = route;
+    *out_target = target;
+    *out_version = version;
+    return err_ok();
+}

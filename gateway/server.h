@@ -1,0 +1,50 @@
+/* server: HTTP in and out, the one owner of libmicrohttpd. It collects whole, capped requests of a
+ * sane shape, hands each to a request thread and sends what exchange_send gives back. It never
+ * answers from a request's content by itself, except to refuse shapes and sizes. */
+#ifndef HSMGATE_GATEWAY_SERVER_H
+#define HSMGATE_GATEWAY_SERVER_H
+
+#include "gateway/exchange.h"
+
+struct server;
+
+/* Runs in a request thread and leads to exactly one exchange_send, here or in another thread. */
+typedef void server_handler(void *context, struct exchange *exchange);
+
+struct server_config {
+    const char *host; /* a loopback address: anything else is refused while there is no TLS */
+    uint16_t port;    /* 0: any free one, see server_port */
+    const char *socket_path; /* the local socket, or NULL */
+    unsigned io_threads;
+    unsigned request_threads;
+    unsigned connections_max;
+    size_t queue_max; /* whole requests that may wait for a thread; more: 503 at once */
+    size_t body_max;
+    int64_t
+        receive_ms; /* absolute time for a request to become whole, and for an idle connection */
+    int64_t request_ms; /* from whole request to reply */
+};
+
+/* *out is set before the first request is handled; NULL on failure: ERR_CONFIG, ERR_IO. */
+MUST_USE struct err server_open(const struct server_config *config, server_handler *handler,
+                                void *context, struct server **out);
+uint16_t server_port(const struct server *server);
+/* Stops accepting and waits until nothing is under way; false when something still is after
+ * drain_ms: then server_close would wait on, and only ending the process is left. */
+MUST_USE bool server_drain(struct server *server, int64_t drain_ms);
+/* Stops accepting, lets what is under way finish, stops; warns when that takes longer than
+ * drain_ms. Takes NULL. */
+void server_close(struct server *server, int64_t drain_ms);
+
+struct server_status {
+    uint64_t connections; /* open now */
+    uint64_t requests;    /* whole requests handed to the handler */
+    uint64_t refused_shape;
+    uint64_t refused_size;
+    uint64_t refused_overload;
+    uint64_t timed_out;
+    size_t queued;
+};
+void server_status(struct server *server, struct server_status *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* The server's own structs, shared by server.c and server_request.c only. */
+#ifndef HSMGATE_GATEWAY_SERVER_INNER_H
+#define HSMGATE_GATEWAY_SERVER_INNER_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gateway/linger.h"
+#include "gateway/reaper.h"
+#include "gateway/request_pool.h"
+#include "gateway/server.h"
+
+/* One door: the TCP or the local socket, with a daemon of the library. */
+struct listener {
+    struct server *server;
+    struct MHD_Daemon *daemon;
+    int fd; /* -1: not open */
+    bool local;
+};
+
+struct server {
+    struct listener tcp;
+    struct listener local;
+    char *socket_path; /* or NULL */
+    uint16_t port;
+    size_t body_max;
+    int64_t request_ms;
+    struct request_pool *pool;
+    struct reaper *reaper;
+    struct linger_pool *linger;
+    _Atomic bool draining; /* replies end their connections */
+    _Atomic bool stopping; /* no request is handed over any more */
+    _Atomic uint64_t in_flight;
+    _Atomic uint64_t connections;
+    _Atomic uint64_t requests;
+    _Atomic uint64_t refused_shape;
+    _Atomic uint64_t refused_size;
+    _Atomic uint64_t refused_overload;
+    pthread_mutex_t mutex; /* guards nothing but the wait for in_flight to become 0 */
+    pthread_cond_t calm;
+};
+
+/* The caller's side of one TCP or local connection; the library's socket_context. */
+struct connection {
+    struct reaper_entry deadline;
+    uid_t uid;
+    bool unknown; /* local, but the kernel did not say whose: nothing is answered */
+    bool linger;  /* refused with unread bytes */
+    char source[SOURCE_MAX];
+};
+
+/* One request; the library's request context. */
+struct inbound {
+    struct exchange exchange; /* first: exchange_send gets its address */
+    struct server *server;
+    struct MHD_Connection *mhd;
+    struct connection *connection;
+    const char *target_at; /* where the library keeps the raw target */
+    size_t target_len;     /* may be over HTTP_TARGET_MAX, the copy is not */
+    bool headers_seen;
+    bool handed_over; /* to a request thread: counts in in_flight */
+    bool last;        /* the connection ends with this reply */
+    struct buf body;
+    char target[]; /* raw copy: the library decodes its own in place */
+};
+
+/* The library's callbacks; `listener` is the context of each. */
+void server_notify_connection(void *listener, struct MHD_Connection *mhd, void **socket_context,
+                              enum MHD_ConnectionNotificationCode code);
+void *server_begin_request(void *listener, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result server_answer(void *listener, struct MHD_Connection *mhd, const char *url,
+                              const char *method, const char *version, const char *upload_data,
+                              size_t *upload_len, void **request_context);
+void server_end_request(void *listener, struct MHD_Connection *mhd, void **request_context,
+                        enum MHD_RequestTerminationCode why);
+/* Gives the reply to the library and arms the deadline for sending it. */
+enum MHD_Result server_queue_reply(struct inbound *inbound);
+/* Makes the reply a problem document and this request the connection's last. */
+void server_make_refusal(struct inbound *inbound, const struct err *err);
+/* Refuses while the body is still coming; the connection ends. */
+enum MHD_Result server_refuse_mid_body(struct inbound *inbound, const struct err *err);
+/* One exchange less under way. */
+void server_land(struct server *server);
+
+#endif

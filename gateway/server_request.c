@@ -1,0 +1,259 @@
+/* One request inside the HTTP library: from its request line to the end of its reply.
+ *
+ * The library calls, always from the connection's I/O thread: begin (request line read), answer
+ * (first with the headers, then with pieces of the body, then once when it is whole, and once more
+ * after the reply was made), end. Between the last two the connection is suspended and the
+ * exchange belongs to a request thread; exchange_send gives it back by resuming, and touches
+ * nothing afterwards. Memory is freed in end alone, which comes exactly once.
+ * Spans of the request point into the library's memory for this connection, which lives until end.
+ * What is refused here never reaches a request thread, and its connection ends. */
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "gateway/http_shape.h"
+#include "gateway/listen_socket.h"
+#include "gateway/problem.h"
+#include "gateway/server_inner.h"
+
+/* --- connections --- */
+
+static void note_source(struct MHD_Connection *mhd, struct connection *connection, bool local)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    connection->deadline.fd = info->connect_fd;
+    if (local) {
+        connection->unknown = !listen_peer_uid(info->connect_fd, &connection->uid);
+        snprintf(connection->source, sizeof(connection->source), "unix");
+        return;
+    }
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    listen_address_text(info->client_addr, connection->source, sizeof(connection->source));
+}
+
+void server_notify_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct listener *listener = context;
+    struct server *server = listener->server;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct connection *connection = mem_alloc(sizeof(*connection));
+        note_source(mhd, connection, listener->local);
+        *socket_context = connection;
+        atomic_fetch_add(&server->connections, 1);
+        reaper_arm(server->reaper, &connection->deadline);
+        return;
+    }
+    struct connection *connection = *socket_context;
+    reaper_disarm(server->reaper, &connection->deadline);
+    if (connection->linger && !connection->deadline.reaped) {
+        linger_add(server->linger, connection->deadline.fd);
+    }
+    atomic_fetch_sub(&server->connections, 1);
+    mem_free(connection);
+}
+
+/* --- begin and end --- */
+
+void *server_begin_request(void *context, const char *target, struct MHD_Connection *mhd)
+{
+    struct listener *listener = context;
+    size_t len = strlen(target);
+    size_t kept = len < HTTP_TARGET_MAX ? len : HTTP_TARGET_MAX;
+    struct inbound *inbound = mem_alloc(sizeof(*inbound) + kept + 1);
+    inbound->server = listener->server;
+    inbound->mhd = mhd;
+    inbound->connection =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    inbound->target_at = target;
+    inbound->target_len = len;
+    memcpy(inbound->target, target, kept);
+    struct request *request = &inbound->exchange.request;
+    request->local = listener->local;
+    request->uid = inbound->connection->uid;
+    memcpy(request->source, inbound->connection->source, sizeof(request->source));
+    return inbound;
+}
+
+/* The library's copy of a bearer token goes too. */
+static void wipe_authorization(struct span *authorization)
+{
+    mem_wipe((void *)(uintptr_t)authorization->data, authorization->len);
+    *authorization = (struct span){0};
+}
+
+void server_end_request(void *context, struct MHD_Connection *mhd, void **request_context,
+                        enum MHD_RequestTerminationCode why)
+{
+    (void)context;
+    (void)mhd;
+    struct inbound *inbound = *request_context;
+    if (inbound == NULL) {
+        return;
+    }
+    *request_context = NULL;
+    struct server *server = inbound->server;
+    bool handed_over = inbound->handed_over;
+    if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && !inbound->last) {
+        reaper_arm(server->reaper, &inbound->connection->deadline);
+    }
+    wipe_authorization(&inbound->exchange.request.authorization);
+    buf_clear(&inbound->exchange.reply.body);
+    buf_clear(&inbound->body);
+    mem_free(inbound);
+    if (handed_over) {
+        server_land(server);
+    }
+}
+
+/* --- headers --- */
+
+static enum MHD_Result read_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    struct http_head *head = context;
+    if (head->header_count < HTTP_HEADERS_MAX) {
+        head->headers[head->header_count] = (struct http_header){
+            .name = span_of(name, name_len), .value = span_of(value, value_len)};
+    }
+    head->header_count++;
+    return MHD_YES;
+}
+
+static void read_head(struct inbound *inbound, const char *method, const char *version,
+                      struct http_head *out)
+{
+    out->method = method;
+    out->target = inbound->target_at;
+    out->target_len = inbound->target_len;
+    out->version = version;
+    out->header_count = 0;
+    out->size =
+        MHD_get_connection_info(inbound->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+    (void)MHD_get_connection_values_n(inbound->mhd, MHD_HEADER_KIND, read_header, out);
+}
+
+static void take_request_id(struct request *request, const struct http_fields *fields)
+{
+    struct span given = fields->value[HTTP_REQUEST_ID];
+    if (http_shape_request_id(given)) {
+        memcpy(request->id, given.data, given.len);
+        request->id[given.len] = '\0';
+        return;
+    }
+    char made[UUID_TEXT_LEN + 1];
+    uuid_format(uuid_make(), made);
+    memcpy(request->id, made, sizeof(made));
+}
+
+static void take_fields(struct request *request, const struct http_fields *fields)
+{
+    struct span trace = fields->value[HTTP_TRACEPARENT];
+    request->authorization = fields->value[HTTP_AUTHORIZATION];
+    request->content_type = fields->value[HTTP_CONTENT_TYPE];
+    request->if_none_match = fields->value[HTTP_IF_NONE_MATCH];
+    request->traceparent = http_shape_traceparent(trace) ? trace : (struct span){0};
+}
+
+/* Everything that can be refused before the body. */
+static struct err check_head(struct inbound *inbound, const struct http_head *head,
+                             const struct http_fields *fields)
+{
+    struct request *request = &inbound->exchange.request;
+    TRY(http_shape_audit(head));
+    TRY(http_shape_version(head->version));
+    ENSURE(inbound->target_len <= HTTP_TARGET_MAX, ERR_INVALID_PATH,
+           "the path is over %d characters", HTTP_TARGET_MAX);
+    TRY(http_shape_target(span_of(inbound->target, inbound->target_len), &request->path,
+                          &request->query));
+    TRY(http_shape_method(head->method, &request->method));
+    return http_shape_framing(fields, inbound->server->body_max);
+}
+
+static enum MHD_Result first_call(struct inbound *inbound, const char *method, const char *version)
+{
+    if (inbound->connection->unknown) {
+        return MHD_NO;
+    }
+    inbound->headers_seen = true;
+    struct http_head head;
+    struct http_fields fields;
+    read_head(inbound, method, version, &head);
+    http_shape_fields(&head, &fields);
+    take_request_id(&inbound->exchange.request, &fields);
+    take_fields(&inbound->exchange.request, &fields);
+    struct err err = check_head(inbound, &head, &fields);
+    if (err.code == ERR_OK) {
+        buf_init(&inbound->body, inbound->server->body_max);
+        return MHD_YES;
+    }
+    server_make_refusal(inbound, &err);
+    return server_queue_reply(inbound);
+}
+
+/* --- body, and handing over --- */
+
+static enum MHD_Result take_body(struct inbound *inbound, const char *data, size_t *len)
+{
+    struct err err = buf_append(&inbound->body, span_of(data, *len));
+    if (err.code != ERR_OK) {
+        err = err_new(ERR_TOO_LARGE, __func__, "the body is over %zu bytes",
+                      inbound->server->body_max);
+        return server_refuse_mid_body(inbound, &err);
+    }
+    *len = 0;
+    return MHD_YES;
+}
+
+static void refuse_overload(struct inbound *inbound)
+{
+    struct err err = err_new(ERR_OVERLOADED, __func__, "too many requests are waiting");
+    problem_reply(&inbound->exchange.reply, &err, inbound->exchange.request.id);
+    atomic_fetch_add(&inbound->server->refused_overload, 1);
+    exchange_send(&inbound->exchange);
+}
+
+static enum MHD_Result hand_over(struct inbound *inbound)
+{
+    struct server *server = inbound->server;
+    struct request *request = &inbound->exchange.request;
+    inbound->handed_over = true;
+    atomic_fetch_add(&server->in_flight, 1);
+    if (atomic_load(&server->stopping)) {
+        return MHD_NO;
+    }
+    reaper_disarm(server->reaper, &inbound->connection->deadline);
+    request->body = buf_span(&inbound->body);
+    request->arrived_ms = clock_wall_ms();
+    request->arrived_ns = clock_mono_ns();
+    request->deadline_ns = clock_deadline(server->request_ms);
+    MHD_suspend_connection(inbound->mhd);
+    if (request_pool_submit(server->pool, &inbound->exchange)) {
+        atomic_fetch_add(&server->requests, 1);
+    } else {
+        refuse_overload(inbound);
+    }
+    return MHD_YES;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd sets the parameters */
+enum MHD_Result server_answer(void *context, struct MHD_Connection *mhd, const char *url,
+                              const char *method, const char *version, const char *upload_data,
+                              size_t *upload_len, void **request_context)
+{
+    (void)context;
+    (void)mhd;
+    (void)url;
+    struct inbound *inbound = *request_context;
+    if (inbound == NULL) {
+        return MHD_NO;
+    }
+    if (!inbound->headers_seen) {
+        return first_call(inbound, method, version);
+    }
+    if (*upload_len > 0) {
+        return take_body(inbound, upload_data, upload_len);
+    }
+    return inbound->handed_over ? server_queue_reply(inbound) : hand_over(inbound);
+}

@@ -1,0 +1,173 @@
+/* One gateway process from start to stop. Opening goes from what everything needs to what serves:
+ * store, audit log, tokens, server. Closing goes the other way round, so that no request can meet a
+ * part that is gone. */
+#include "gateway/service.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "gateway/pipeline.h"
+#include "gateway/token_starter.h"
+
+#define AUDIT_QUEUE_MAX   8192
+#define REQUEST_QUEUE_MAX 1024
+#define BODY_MAX          ((size_t)1 << 20)
+#define DRAINED_MS        1000 /* server_close after a successful drain */
+
+struct service {
+    struct gateway gateway;
+    struct token_starter *starter;
+};
+
+/* Logs where opening failed and what helps, and hands the error on to main's exit code. */
+static struct err explain(struct err err, const char *what, const char *path, const char *next)
+{
+    log_error("start", "%s %s: %s; %s", what, path, err.detail, next);
+    return err;
+}
+
+static struct err open_store(struct gateway *gateway)
+{
+    const char *path = gateway->config->database;
+    struct err err = keystore_open(path, &gateway->store);
+    switch ((int)err.code) {
+    case ERR_OK:
+        return err;
+    case ERR_NEWER:
+        return explain(err, "database", path, "install the newer hsmgate again, or a backup");
+    case ERR_CONFLICT:
+        return explain(err, "database", path, "stop the other hsmgated first");
+    case ERR_CORRUPT:
+        return explain(err, "database", path, "restore it from a backup");
+    default:
+        return explain(err, "database", path, "check that its folder exists and may be written");
+    }
+}
+
+static struct err open_audit(struct gateway *gateway)
+{
+    const char *folder = gateway->config->audit_folder;
+    struct audit_config config = {.folder = folder, .queue_max = AUDIT_QUEUE_MAX};
+    struct err err = audit_open(&config, &gateway->audit);
+    switch ((int)err.code) {
+    case ERR_OK:
+        return err;
+    case ERR_CONFLICT:
+        return explain(err, "audit log", folder, "stop the other hsmgated first");
+    case ERR_CORRUPT:
+        return explain(err, "audit log", folder, "keep it for examination and set another folder");
+    default:
+        return explain(err, "audit log", folder, "check its permissions and the disk's space");
+    }
+}
+
+static struct err open_tokens(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    gateway->tokens = mem_array(config->token_count, sizeof(struct token *));
+    for (size_t i = 0; i < config->token_count; i++) {
+        const struct config_token *token = &config->tokens[i];
+        struct token_config wanted = {.name = token->name,
+                                      .worker_path = config->worker,
+                                      .worker_config = token->config,
+                                      .channels = token->channels,
+                                      .operation_ms = token->operation_ms};
+        struct err err = token_open(&wanted, &gateway->tokens[i]);
+        if (err.code != ERR_OK) {
+            return explain(err, "token", token->name, "check `worker` and the token's `config`");
+        }
+        gateway->token_count++;
+    }
+    return err_ok();
+}
+
+/* For CLEANUP. */
+static void close_at(struct service **service)
+{
+    service_close(*service);
+}
+
+struct err service_open(const struct config *config, struct service **out)
+{
+    CLEANUP(close_at) struct service *service = mem_alloc(sizeof(*service));
+    struct gateway *gateway = &service->gateway;
+    gateway->config = config;
+    gateway->started_ms = clock_wall_ms();
+    gateway->metrics = metrics_open();
+    TRY(open_store(gateway));
+    TRY(open_audit(gateway));
+    TRY(open_tokens(gateway));
+    gateway->rotation = (struct rotation){
+        .store = gateway->store, .tokens = gateway->tokens, .token_count = gateway->token_count};
+    service->starter = token_starter_open(&gateway->rotation);
+    *out = TAKE(service);
+    return err_ok();
+}
+
+struct keystore *service_store(struct service *service)
+{
+    return service->gateway.store;
+}
+
+bool service_wait_tokens(struct service *service, int64_t wait_ms)
+{
+    return token_starter_wait(service->starter, clock_deadline(wait_ms));
+}
+
+void service_token_error(struct service *service, char out[ERR_DETAIL_MAX])
+{
+    struct token_status status;
+    token_status(service->gateway.tokens[0], &status);
+    (void)snprintf(out, ERR_DETAIL_MAX, "%s",
+                   status.last_error[0] != '\0' ? status.last_error
+                                                : token_state_name(status.state));
+}
+
+struct err service_serve(struct service *service)
+{
+    const struct config *config = service->gateway.config;
+    struct server_config wanted = {.host = config->listen_host,
+                                   .port = config->listen_port,
+                                   .socket_path = config->socket_path,
+                                   .io_threads = config->io_threads,
+                                   .request_threads = config->request_threads,
+                                   .connections_max = config->connections_max,
+                                   .queue_max = REQUEST_QUEUE_MAX,
+                                   .body_max = BODY_MAX,
+                                   .receive_ms = config->receive_ms,
+                                   .request_ms = config->request_ms};
+    struct err err =
+        server_open(&wanted, pipeline_run, &service->gateway, &service->gateway.server);
+    if (err.code != ERR_OK) {
+        return explain(err, "server", config->listen_host,
+                       "check `listen` and `socket`, and that nothing else uses them");
+    }
+    log_info("server", "listening on %s port %u%s%s", config->listen_host,
+             (unsigned)server_port(service->gateway.server),
+             config->socket_path != NULL ? " and on " : "",
+             config->socket_path != NULL ? config->socket_path : "");
+    return err_ok();
+}
+
+bool service_drain(struct service *service, int64_t drain_ms)
+{
+    return service->gateway.server == NULL || server_drain(service->gateway.server, drain_ms);
+}
+
+void service_close(struct service *service)
+{
+    if (service == NULL) {
+        return;
+    }
+    struct gateway *gateway = &service->gateway;
+    server_close(gateway->server, DRAINED_MS);
+    token_starter_close(service->starter);
+    for (size_t i = 0; i < gateway->token_count; i++) {
+        token_close(gateway->tokens[i]);
+    }
+    audit_close(gateway->audit);
+    keystore_close(gateway->store);
+    metrics_close(gateway->metrics);
+    mem_free(gateway->tokens);
+    mem_free(service);
+}

@@ -1,0 +1,55 @@
+/* fuzz_frame: whatever bytes the other side sends, decoding them ends well.
+ *
+ * The input is a frame: head, items, and what HELLO and INVENTORY carry. A frame that decodes must
+ * encode to the same bytes again. The seeds in corpus/frame come from make_frame_seeds.c. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pkcs11/frame.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What was taken says the same when it is written again. */
+static void check_again(const struct frame_head *head, const struct frame_item *items,
+                        struct span frame)
+{
+    CLEANUP(buf_clear) struct buf again = {0};
+    buf_init(&again, FRAME_HEAD_LEN + FRAME_BODY_MAX);
+    struct err err = frame_encode(head, items, head->count, &again);
+    assert(err.code == ERR_OK);
+    assert(span_equal(buf_span(&again), frame));
+}
+
+static void check_payload(const struct frame_head *head, struct span body)
+{
+    CLEANUP(mem_free_at) struct token_object *objects = NULL;
+    size_t count = 0;
+    struct frame_hello hello;
+    struct err err = frame_decode_hello(head, body, &hello);
+    if (err.code == ERR_OK) {
+        assert(strlen(hello.label) <= TOKEN_TEXT_MAX && strlen(hello.error) < ERR_DETAIL_MAX);
+    }
+    err = frame_decode_objects(head, body, &objects, &count);
+    assert(err.code != ERR_OK || count == 0 || objects[count - 1].cka_id_len <= TOKEN_CKA_ID_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct frame_item items[FRAME_ITEMS_MAX];
+    struct frame_head head = {0};
+    if (size < FRAME_HEAD_LEN) {
+        return 0;
+    }
+    struct err err = frame_decode_head(span_of(data, FRAME_HEAD_LEN), &head);
+    if (err.code != ERR_OK) {
+        return 0;
+    }
+    struct span body = span_of(data + FRAME_HEAD_LEN, size - FRAME_HEAD_LEN);
+    err = frame_decode_items(&head, body, items);
+    if (err.code == ERR_OK) {
+        check_again(&head, items, span_of(data, size));
+        check_payload(&head, body);
+    }
+    return 0;
+}

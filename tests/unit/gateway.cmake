@@ -1,0 +1,4 @@
+# One part per owner of sources in gateway/.
+include(unit/gateway_server.cmake OPTIONAL)
+include(unit/gateway_core.cmake OPTIONAL)
+include(unit/gateway_data.cmake OPTIONAL)

@@ -1,0 +1,185 @@
+/* The face of pkcs11/token.h over OpenSSL, for P-256 keys only: enough for rotation to make
+ * versions and use them once. Linked instead of the real one. */
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/mem.h"
+#include "base/public_key.h"
+#include "gateway_fixture.h"
+
+#define KEYS_MAX 64
+
+struct fake_key {
+    uint8_t cka_id[TOKEN_CKA_ID_MAX];
+    size_t cka_id_len;
+    EVP_PKEY *pkey;
+};
+
+struct token {
+    char name[32];
+    struct fake_key keys[KEYS_MAX];
+    size_t key_count;
+};
+
+static enum err_code next_failure;
+
+void fake_token_fail(enum err_code code)
+{
+    next_failure = code;
+}
+
+struct token *fake_token_make(const char *name)
+{
+    struct token *token = mem_alloc(sizeof(*token));
+    snprintf(token->name, sizeof(token->name), "%s", name);
+    return token;
+}
+
+void fake_token_free(struct token *token)
+{
+    for (size_t i = 0; i < token->key_count; i++) {
+        EVP_PKEY_free(token->keys[i].pkey);
+    }
+    mem_free(token);
+}
+
+static struct err scripted(void)
+{
+    ENSURE(next_failure == ERR_OK, next_failure, "CKR_DEVICE_ERROR in /usr/lib/module.so");
+    return err_ok();
+}
+
+const char *token_name(const struct token *token)
+{
+    return token->name;
+}
+
+struct err token_generate(struct token *token, struct token_key *key, const char *label,
+                          int64_t deadline_ns, struct buf *public_key)
+{
+    (void)label;
+    (void)deadline_ns;
+    TRY(scripted());
+    assert_true(token->key_count < KEYS_MAX);
+    struct fake_key *made = &token->keys[token->key_count++];
+    memcpy(made->cka_id, key->cka_id, key->cka_id_len);
+    made->cka_id_len = key->cka_id_len;
+    made->pkey = EVP_EC_gen("P-256");
+    assert_non_null(made->pkey);
+
+    uint8_t *der = NULL;
+    uint8_t identity[DIGEST_MAX];
+    int len = i2d_PUBKEY(made->pkey, &der);
+    assert_true(len > 0);
+    struct span spki = span_of(der, (size_t)len);
+    digest_of(DIGEST_SHA256, spki, identity);
+    memcpy(key->identity, identity, SHA256_LEN);
+    key->identity_len = SHA256_LEN;
+    struct err err = buf_append(public_key, spki);
+    OPENSSL_free(der);
+    return err;
+}
+
+static EVP_PKEY *find(struct token *token, const struct token_key *key)
+{
+    for (size_t i = 0; i < token->key_count; i++) {
+        struct fake_key *have = &token->keys[i];
+        if (span_equal(span_of(have->cka_id, have->cka_id_len),
+                       span_of(key->cka_id, key->cka_id_len))) {
+            return have->pkey;
+        }
+    }
+    return NULL;
+}
+
+/* ECDSA over a digest, as r‖s. */
+static struct err sign_item(struct token *token, struct token_item *item)
+{
+    uint8_t der[128];
+    size_t der_len = sizeof(der);
+    EVP_PKEY *pkey = find(token, item->key);
+    ENSURE(pkey != NULL, ERR_INTERNAL, "The fake token has no such key.");
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
+    bool signed_it = EVP_PKEY_sign_init(ctx) == 1 &&
+                     EVP_PKEY_sign(ctx, der, &der_len, item->input.data, item->input.len) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ENSURE(signed_it, ERR_INTERNAL, "The fake token cannot sign.");
+    return ecdsa_der_to_raw(span_of(der, der_len), 64, &item->output);
+}
+
+struct err token_run(struct token *token, enum token_op op, struct token_item *items, size_t count,
+                     int64_t deadline_ns)
+{
+    (void)deadline_ns;
+    TRY(scripted());
+    for (size_t i = 0; i < count; i++) {
+        items[i].result = op == TOKEN_SIGN && items[i].mechanism == TOKEN_ECDSA
+                              ? sign_item(token, &items[i])
+                              : err_new(ERR_UNSUPPORTED_BY_TOKEN, __func__, "not faked");
+    }
+    return err_ok();
+}
+
+struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns)
+{
+    (void)token;
+    (void)cka_id;
+    (void)deadline_ns;
+    return scripted();
+}
+
+struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
+                           size_t *out_count)
+{
+    (void)token;
+    (void)deadline_ns;
+    *out = NULL;
+    *out_count = 0;
+    return err_ok();
+}
+
+struct err token_canary(struct token *token, int64_t deadline_ns)
+{
+    (void)token;
+    (void)deadline_ns;
+    return scripted();
+}
+
+void token_status(struct token *token, struct token_status *out)
+{
+    (void)token;
+    *out = (struct token_status){
+        .state = TOKEN_READY,
+        .epoch = 3,
+        .restarts = 2,
+        .channels = 16,
+        .label = "fake",
+        .last_error = "CKR_SESSION_CLOSED",
+        .worker_pid = 4711,
+        .probe = {.algorithms = 1u << ALGORITHM_ECDSA_P256, .mechanisms = 1u << TOKEN_ECDSA},
+    };
+}
+
+const char *token_state_name(enum token_state state)
+{
+    return state == TOKEN_READY ? "ready" : "other";
+}
+
+const char *token_mechanism_name(enum token_mechanism mechanism)
+{
+    return mechanism == TOKEN_ECDSA ? "ecdsa" : "other";
+}
+
+bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose)
+{
+    (void)token;
+    return algorithm == ALGORITHM_ECDSA_P256 && purpose == PURPOSE_SIGN;
+}
+
+struct err token_wait_ready(struct token *token, int64_t deadline_ns)
+{
+    (void)token;
+    (void)deadline_ns;
+    return err_ok();
+}

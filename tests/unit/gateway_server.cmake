@@ -1,0 +1,7 @@
+hsmgate_unit_test(test_http_shape hsmgate_gateway)
+hsmgate_unit_test(test_server hsmgate_gateway)
+hsmgate_unit_test(test_server_refuse hsmgate_gateway)
+hsmgate_unit_test(test_listen_socket hsmgate_gateway)
+hsmgate_unit_test(test_request_pool hsmgate_gateway)
+hsmgate_unit_test(test_config hsmgate_gateway)
+hsmgate_unit_test(test_dev hsmgate_gateway)

@@ -1,0 +1,174 @@
+/* hsmgated.yaml: what stands in for options left out, and each finding with file, line and option.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "gateway/config.h"
+
+#define BASE  "database: /d/db\naudit: /d/audit\nworker: /bin/sh\n"
+#define TOKEN "tokens:\n  - name: main\n    config: /dev/null\n"
+
+static char path[64];
+
+static struct err load(const char *text, struct config **out, struct buf *message)
+{
+    assert_int_equal(file_write(path, span_text(text), 0600).code, ERR_OK);
+    return config_load(path, out, message);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    assert_int_equal(load(BASE TOKEN, &config, &message).code, ERR_OK);
+    assert_string_equal(config->listen_host, "127.0.0.1");
+    assert_int_equal(config->listen_port, 8200);
+    assert_null(config->socket_path);
+    assert_string_equal(config->public_url, "http://127.0.0.1:8200");
+    assert_int_equal(config->administrator_count, 0);
+    assert_int_equal(config->token_count, 1);
+    assert_string_equal(config->tokens[0].name, "main");
+    assert_int_equal(config->tokens[0].channels, 16);
+    assert_int_equal(config->tokens[0].operation_ms, 10000);
+    assert_string_equal(config->default_token, "main");
+    assert_int_equal(config->io_threads, 1);
+    assert_int_equal(config->request_threads, 32);
+    assert_int_equal(config->receive_ms, 30000);
+    assert_int_equal(config->request_ms, 30000);
+    assert_int_equal(config->jwks_max_age_s, 300);
+    config_free(config);
+}
+
+static void test_everything_given(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err =
+        load(BASE "listen: \"[::1]:9000\"\nsocket: /d/s\npublic_url: https://keys.example\n"
+                  "administrators: [unix:0, token:admin]\n" TOKEN
+                  "    channels: 32\n    operation_timeout: 2s\n"
+                  "  - name: other\n    config: /dev/null\ndefault_token: other\n"
+                  "io_threads: 2\nrequest_threads: 8\nconnections: 10\nreceive_timeout: 1m\n"
+                  "request_timeout: 5s\njwks_max_age: 10m\n",
+             &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    assert_string_equal(config->listen_host, "::1");
+    assert_int_equal(config->listen_port, 9000);
+    assert_string_equal(config->socket_path, "/d/s");
+    assert_string_equal(config->database, "/d/db");
+    assert_string_equal(config->audit_folder, "/d/audit");
+    assert_string_equal(config->worker, "/bin/sh");
+    assert_string_equal(config->public_url, "https://keys.example");
+    assert_int_equal(config->administrator_count, 2);
+    assert_string_equal(config->administrators[1], "token:admin");
+    assert_int_equal(config->tokens[0].channels, 32);
+    assert_int_equal(config->tokens[0].operation_ms, 2000);
+    assert_int_equal(config->token_count, 2);
+    assert_string_equal(config->default_token, "other");
+    assert_int_equal(config->io_threads, 2);
+    assert_int_equal(config->request_threads, 8);
+    assert_int_equal(config->connections_max, 10);
+    assert_int_equal(config->receive_ms, 60000);
+    assert_int_equal(config->request_ms, 5000);
+    assert_int_equal(config->jwks_max_age_s, 600);
+    config_free(config);
+}
+
+struct finding {
+    const char *text;
+    const char *message; /* behind the file's name */
+};
+
+static void test_findings(void **state)
+{
+    (void)state;
+    static const struct finding cases[] = {
+        {BASE TOKEN "listen: 0.0.0.0:80\n", ":7: listen: must be a loopback address"},
+        {BASE TOKEN "listen: 127.0.0.1\n", ":7: listen: must be HOST:PORT"},
+        {BASE TOKEN "listen: 127.0.0.1:0\n", ":7: listen: must be HOST:PORT"},
+        {BASE TOKEN "listen: 127.0.0.1:80x\n", ":7: listen: must be HOST:PORT"},
+        {BASE TOKEN "listen: 127.0.0.1:65536\n", ":7: listen: must be HOST:PORT"},
+        {BASE TOKEN "socket: here\n", ":7: socket: must be an absolute path"},
+        {"database: db\naudit: /a\nworker: /bin/sh\n" TOKEN,
+         ":1: database: must be an absolute path"},
+        {"database: /d\naudit: a\nworker: /bin/sh\n" TOKEN, ":2: audit: must be an absolute path"},
+        {"database: /d\naudit: /a\nworker: /nowhere\n" TOKEN, ":3: worker: the program /nowhere"},
+        {BASE TOKEN "public_url: https://h/\n", ":7: public_url: must begin"},
+        {BASE TOKEN "public_url: ftp://h\n", ":7: public_url: must begin"},
+        {BASE TOKEN "administrators: [root]\n", "administrators[0]: must be unix:UID"},
+        {BASE TOKEN "administrators: [unix:0, \"unix:x\"]\n",
+         "administrators[1]: must be unix:UID"},
+        {BASE TOKEN "default_token: x\n", ":7: default_token: no token has this name"},
+        {BASE TOKEN "    channels: 0\n", ":7: tokens[0].channels: must be from 1 to 256"},
+        {BASE TOKEN "    channels: 257\n", ":7: tokens[0].channels: must be from 1 to 256"},
+        {BASE TOKEN "    operation_timeout: soon\n", ":7: tokens[0].operation_timeout: must be a"},
+        {BASE TOKEN "  - name: main\n    config: /dev/null\n", "tokens: two tokens have the name"},
+        {BASE "tokens:\n  - name: A\n    config: /dev/null\n", ":5: tokens[0].name: must be"},
+        {BASE "tokens:\n  - name: a/b\n    config: /dev/null\n", ":5: tokens[0].name: must be"},
+        {BASE "tokens:\n  - name: a\n    config: x\n", ":6: tokens[0].config: must be an absolute"},
+        {BASE "tokens:\n  - name: a\n    config: /nowhere\n", ":6: tokens[0].config: cannot be"},
+        {BASE TOKEN "io_threads: 0\n", ":7: io_threads: must be from 1 to 64"},
+        {BASE TOKEN "request_threads: 5000\n", ":7: request_threads: must be"},
+        {BASE TOKEN "connections: 0\n", ":7: connections: must be"},
+        {BASE TOKEN "receive_timeout: 2h\n", ":7: receive_timeout: must be at most 3600s"},
+        {BASE TOKEN "jwks_max_age: -1\n", ":7: jwks_max_age: must be a duration"},
+        {BASE TOKEN "colour: red\n", ":7: colour: "},
+        {BASE TOKEN "listen: [a]\n", "listen: "},
+        {BASE, "tokens: "},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_clear) struct buf message = {0};
+        struct config *config = NULL;
+        assert_int_equal(load(cases[i].text, &config, &message).code, ERR_CONFIG);
+        CLEANUP(mem_free_at) char *text = span_to_text(buf_span(&message));
+        print_message("%s\n", text);
+        assert_null(config);
+        assert_memory_equal(text, path, strlen(path));
+        assert_non_null(strstr(text, cases[i].message));
+    }
+}
+
+static void test_all_findings_come_together(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err = load(BASE TOKEN "listen: x\nio_threads: 0\nsocket: y\n", &config, &message);
+    assert_int_equal(err.code, ERR_CONFIG);
+    CLEANUP(mem_free_at) char *text = span_to_text(buf_span(&message));
+    assert_non_null(strstr(text, ":7: listen: "));
+    assert_non_null(strstr(text, "\n/"));
+    assert_non_null(strstr(text, ":8: io_threads: "));
+    assert_non_null(strstr(text, ":9: socket: "));
+}
+
+static void test_missing_file(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    assert_int_equal(config_load("/nowhere.yaml", &config, &message).code, ERR_CONFIG);
+    config_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything_given),
+        cmocka_unit_test(test_findings),     cmocka_unit_test(test_all_findings_come_together),
+        cmocka_unit_test(test_missing_file),
+    };
+    (void)snprintf(path, sizeof(path), "/tmp/hsmgate-config-%d.yaml", (int)getpid());
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)unlink(path);
+    return failed;
+}
