@@ -1,0 +1,71 @@
+# Shared by the commands in scripts/: progress, failure with the next step, packages. To be sourced.
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those who source it
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+started=$SECONDS
+current_step="start"
+
+step() {
+    current_step="$*"
+    printf '\n==> [%4ds] %s\n' "$((SECONDS - started))" "$*"
+}
+
+say() {
+    printf '    %s\n' "$*"
+}
+
+die() {
+    printf '\nerror: %s\n' "$1" >&2
+    shift
+    for line in "$@"; do
+        printf '       %s\n' "$line" >&2
+    done
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        die "this step needs root: $*" "run the command as root, or install sudo"
+    fi
+}
+
+# Installs the packages that are missing; quiet and quick when none is.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
+            missing+=("$package")
+        fi
+    done
+    if [ "${#missing[@]}" -eq 0 ]; then
+        say "all packages are there"
+        return
+    fi
+    command -v apt-get >/dev/null 2>&1 ||
+        die "apt-get is not here" "hsmgate is built on Debian 12; see docs/operations.md for the list of libraries"
+    say "installing: ${missing[*]}"
+    local log
+    log=$(mktemp)
+    if ! { as_root env DEBIAN_FRONTEND=noninteractive apt-get update &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        die "apt-get could not install: ${missing[*]}" "its last lines stand above; the whole output is in $log"
+    fi
+    rm -f "$log"
+}
+
+build_packages=(
+    build-essential cmake ninja-build pkg-config ca-certificates
+    libssl-dev libcjson-dev libcyaml-dev libyaml-dev libp11-kit-dev libsqlite3-dev
+    libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libsystemd-dev libseccomp-dev
+)
+run_packages=(softhsm2 openssl curl jq python3 python3-jwcrypto python3-cryptography)
+test_packages=(
+    libcmocka-dev clang clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev
+    python3-pytest python3-jwt wrk python3-requests python3-yaml jose opensc sqlite3
+)

@@ -1,0 +1,22 @@
+# Stories on the real daemon over HTTP; one file, one test.
+set(scenario_environment
+  HSMGATE_BIN=${CMAKE_BINARY_DIR}/bin PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/lib PYTHONDONTWRITEBYTECODE=1
+  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 "TSAN_OPTIONS=halt_on_error=0 exitcode=98")
+
+# hsmgate_scenario(FOLDER NAME LABELS...): tests/FOLDER/NAME.py under pytest
+function(hsmgate_scenario folder name)
+  add_test(NAME ${folder}.${name}
+           COMMAND ${PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/${folder}/${name}.py)
+  set_tests_properties(${folder}.${name} PROPERTIES
+    LABELS "${folder};${ARGN}" TIMEOUT 600 ENVIRONMENT "${scenario_environment}"
+    FAIL_REGULAR_EXPRESSION "no tests ran;[0-9]+ skipped")
+endfunction()
+
+hsmgate_scenario(scenario main_job)
+hsmgate_scenario(scenario bad_input)
+hsmgate_scenario(scenario attacks)
+hsmgate_scenario(scenario cli)
+hsmgate_scenario(scenario worker_killed threads)
+hsmgate_scenario(scenario front_killed threads)
+hsmgate_scenario(scenario audit_unwritable threads)
+hsmgate_scenario(scenario soak threads)
