@@ -62,9 +62,9 @@ install_packages() {
 build_packages=(
     build-essential cmake ninja-build pkg-config ca-certificates
     libssl-dev libcjson-dev libcyaml-dev libyaml-dev libp11-kit-dev libsqlite3-dev
-    libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libsystemd-dev libseccomp-dev
+    libmicrohttpd-dev libcurl4-openssl-dev libsystemd-dev
 )
-run_packages=(softhsm2 openssl curl jq python3 python3-jwcrypto python3-cryptography)
+run_packages=(softhsm2 openssl curl python3 python3-jwcrypto python3-cryptography)
 test_packages=(
     libcmocka-dev clang clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev
     python3-pytest python3-jwt wrk python3-requests python3-yaml jose opensc sqlite3
