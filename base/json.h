@@ -53,7 +53,8 @@ struct json_field {
 MUST_USE struct err json_read(const struct json_value *object, const struct json_field *fields,
                               size_t count);
 
-/* Walking objects and arrays: first child or NULL, next sibling or NULL; name of a member ("" in an
+/* Walking objects and arrays (`parent` may be NULL, as json_member gives it: no children): first
+ * child or NULL, next sibling or NULL; name of a member ("" in an
  * array). */
 const struct json_value *json_first(const struct json_value *parent);
 const struct json_value *json_next(const struct json_value *value);

@@ -23,7 +23,7 @@ static const struct json_value *value_of(const cJSON *item)
 
 const struct json_value *json_first(const struct json_value *parent)
 {
-    return value_of(item_of(parent)->child);
+    return parent == NULL ? NULL : value_of(item_of(parent)->child);
 }
 
 const struct json_value *json_next(const struct json_value *value)
@@ -40,7 +40,7 @@ const char *json_name(const struct json_value *value)
 size_t json_count(const struct json_value *parent)
 {
     size_t count = 0;
-    for (const cJSON *item = item_of(parent)->child; item != NULL; item = item->next) {
+    for (const struct json_value *at = json_first(parent); at != NULL; at = json_next(at)) {
         count++;
     }
     return count;

@@ -202,6 +202,8 @@ static void a_document_can_be_walked(void **state)
     at = json_next(at);
     assert_null(json_next(at));
     assert_null(json_member(json.root, "key"));
+    assert_null(json_first(json_member(json.root, "key")));
+    assert_int_equal(json_count(json_member(json.root, "key")), 0);
     assert_true(json_member(json.root, "Key") == at);
     bool flag = true;
     struct span text = {0};
