@@ -136,8 +136,8 @@ def test_keys_are_shown_and_changed(shell):
     assert re.search(r"^VERSION +STATE ", shown, re.M) and re.search(r"^1 +active ", shown, re.M)
     assert re.search(r"^rotation .*every=90d", shown, re.M) and re.search(r"^labels .*env=prod", shown, re.M)
     assert shell.json("key", "update", "cli/facts/k", "--contact", "b@example.org")["contact"] == "b@example.org"
-    shell.text("key", "create", "cli/facts/plain", "--algorithm", "hmac-sha256", "--owner", "tests")
-    assert re.search(r"^1 +active ", shell.text("key", "show", "cli/facts/plain"), re.M), "a key of which little is said"
+    shell.text("key", "create", "cli/plain/k", "--algorithm", "hmac-sha256", "--owner", "tests")
+    assert re.search(r"^1 +active ", shell.text("key", "show", "cli/plain/k"), re.M), "a key of which little is said"
     listed = shell.text("key", "list", "--prefix", "cli/facts/")
     assert listed.splitlines()[0].split() == ["NAME", "ALGORITHM", "PURPOSE", "PRIMARY", "OWNER", "CLASS"]
     assert [line.split() for line in listed.splitlines()[1:]] == [["cli/facts/k", "ecdsa-p256", "sign", "1", "others", "regulated"]]
