@@ -92,6 +92,12 @@ struct err line_reader_next(struct line_reader *reader, struct line *out, bool *
     return err_ok();
 }
 
+void line_reader_unread(struct line_reader *reader, size_t len)
+{
+    reader->used -= len;
+    reader->offset -= len;
+}
+
 /* The first line that starts behind `offset` (at it, when it is 0). */
 static struct err line_from(int fd, uint64_t offset, struct line *out, bool *out_more)
 {

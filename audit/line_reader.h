@@ -25,6 +25,8 @@ void line_reader_init(struct line_reader *reader, int fd, uint64_t offset);
 void line_reader_clear(struct line_reader *reader);
 /* *out_more is false at the end of the file, or after a line that is not whole. ERR_IO. */
 MUST_USE struct err line_reader_next(struct line_reader *reader, struct line *out, bool *out_more);
+/* Gives the last `len` bytes of the line just read back: the next one starts with them. */
+void line_reader_unread(struct line_reader *reader, size_t len);
 /* The offset of the first record with a sequence over `after`, by halving; the end of the file when
  * there is none. Lines must be whole and in order. ERR_IO, ERR_CORRUPT. */
 MUST_USE struct err line_reader_find(int fd, uint64_t after, uint64_t *out_offset);

@@ -142,7 +142,8 @@ bool record_read_seq(struct span line, uint64_t *out_seq)
     if (line.len > 0 && line.data[line.len - 1] == '\n') {
         line.len--;
     }
-    if (!span_starts(line, SEQ_LEAD) || line.data[line.len - 1] != '}') {
+    bool framed = span_starts(line, SEQ_LEAD) && line.data[line.len - 1] == '}';
+    if (!framed || memchr(line.data, 0, line.len) != NULL) { /* zeros: a hole of the disk */
         return false;
     }
     const uint8_t *end = line.data + line.len;

@@ -13,8 +13,8 @@
 MUST_USE struct err record_write_tail(const struct audit_record *record, struct buf *out);
 /* Appends `{"seq":N,` and the tail. */
 MUST_USE struct err record_write_line(uint64_t seq, struct span tail, struct buf *out);
-/* Reads N from a line (with or without newline) that starts as a record and ends as one; false
- * for any other. */
+/* Reads N from a line (with or without newline) that starts as a record and ends as one, without
+ * zero bytes; false for any other. */
 bool record_read_seq(struct span line, uint64_t *out_seq);
 
 #endif

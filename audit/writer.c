@@ -5,7 +5,8 @@
  * disk or a release.
  *
  * When a batch cannot be written, it and all that waits is refused. A later submit tries again, or,
- * with no traffic, the thread does. The first record after an outage says so (`audit-resumed`). */
+ * with no traffic, the thread does. The first record after an outage says so (`audit-resumed`), and
+ * when files of the log were taken away, up to which sequence records may be missing. */
 #include "audit/writer.h"
 
 #include <inttypes.h>
@@ -60,8 +61,14 @@ static void release_all(struct audit *audit, struct entries *entries, const stru
 /* The record that tells of an outage, with its number in front. */
 static struct err write_resumed(struct audit *audit)
 {
-    char detail[64];
-    int len = snprintf(detail, sizeof(detail), "{\"batches_refused\":%" PRIu64 "}", audit->outage);
+    char detail[128];
+    char missing[64] = "";
+    if (audit->files.lost) {
+        (void)snprintf(missing, sizeof(missing), ",\"records_missing_to\":%" PRIu64,
+                       audit->files.next_seq - 1);
+    }
+    int len = snprintf(detail, sizeof(detail), "{\"batches_refused\":%" PRIu64 "%s}", audit->outage,
+                       missing);
     struct audit_record record = {
         .time = clock_wall_ms(),
         .kind = "system",

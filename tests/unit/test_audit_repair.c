@@ -63,6 +63,10 @@ static void what_a_crash_leaves_and_what_it_does_not(void **state)
 {
     static const char hole[] = LINE_1 "\0\0\0\0\0\0\n" LINE_3;
     static const char zeros[] = LINE_1 "\0\0\0\0";
+    static const char torn[] = LINE_1 "{\"seq\":2,\"ti\0\0\0\n\0\0";
+    static const char swallowed[] = LINE_1 "\0\0\0" LINE_3;
+    static const char inside[] = LINE_1 "{\"seq\":2,\"ti\0\0\"}\n" LINE_3;
+    static const char joined[] = LINE_1 "{\"seq\":2,\"ti\0\0" LINE_3;
     static const struct {
         const char *label;
         struct span bytes;
@@ -71,7 +75,14 @@ static void what_a_crash_leaves_and_what_it_does_not(void **state)
     } cases[] = {
         {"empty", {NULL, 0}, ERR_OK, 0},
         {"zeros at the end", {(const uint8_t *)zeros, sizeof(zeros) - 1}, ERR_OK, 1},
-        {"a hole before a line", {(const uint8_t *)hole, sizeof(hole) - 1}, ERR_OK, 1},
+        {"a hole before a line", {(const uint8_t *)hole, sizeof(hole) - 1}, ERR_CORRUPT, 0},
+        {"a hole up to a record",
+         {(const uint8_t *)swallowed, sizeof(swallowed) - 1},
+         ERR_CORRUPT,
+         0},
+        {"a hole in a line", {(const uint8_t *)inside, sizeof(inside) - 1}, ERR_CORRUPT, 0},
+        {"a hole over a line's end", {(const uint8_t *)joined, sizeof(joined) - 1}, ERR_CORRUPT, 0},
+        {"torn, then zeros", {(const uint8_t *)torn, sizeof(torn) - 1}, ERR_OK, 1},
         {"only a torn line", {(const uint8_t *)LINE_1, 8}, ERR_OK, 0},
         {"damage at the end", {(const uint8_t *)LINE_1 "xxxx\n", 24}, ERR_OK, 1},
         {"damage in the middle",
@@ -94,6 +105,64 @@ static void what_a_crash_leaves_and_what_it_does_not(void **state)
             assert_true(span_equal(buf_span(&log), cases[i].bytes));
         }
     }
+}
+
+/* Longer than the reader's window: the records behind it must be seen all the same. */
+static void a_long_hole_before_a_record_is_damage(void **state)
+{
+    CLEANUP(buf_clear) struct buf log;
+    buf_init(&log, (size_t)2 << 20);
+    assert_ok(buf_append_text(&log, LINE_1));
+    uint8_t *hole = NULL;
+    assert_ok(buf_extend(&log, 1000003, &hole));
+    memset(hole, 0, 1000003);
+    size_t torn_len = log.len;
+    assert_ok(buf_append_text(&log, LINE_3));
+    write_log(*state, 1, buf_span(&log));
+    struct audit_config config = {.folder = *state};
+    struct audit *audit = NULL;
+    struct err err = audit_open(&config, &audit);
+    assert_code(err, ERR_CORRUPT);
+    assert_non_null(strstr(err.detail, "audit-000000000001.jsonl is damaged at byte 21 "));
+    assert_non_null(strstr(err.detail, "truncate -s 21)"));
+    write_log(*state, 1, span_of(log.data, torn_len));
+    uint64_t durable = 0;
+    assert_int_equal(try_folder(*state, &durable), ERR_OK);
+    assert_int_equal(durable, 1);
+}
+
+static void what_is_cut_is_kept_aside(void **state)
+{
+    static const char torn[] = "{\"seq\":3,\"ti\0\0";
+    CLEANUP(buf_clear) struct buf log = {0};
+    assert_ok(buf_append_text(&log, LINE_1 LINE_2));
+    assert_ok(buf_append(&log, span_of(torn, sizeof(torn))));
+    CLEANUP(mem_free_at) char *path = mem_format("%s/torn-000000000003.bin", (char *)*state);
+    for (size_t round = 1; round <= 2; round++) { /* what was kept before stays */
+        write_log(*state, 1, buf_span(&log));
+        uint64_t durable = 0;
+        assert_int_equal(try_folder(*state, &durable), ERR_OK);
+        assert_int_equal(durable, 2);
+        CLEANUP(buf_clear) struct buf kept = {0};
+        assert_ok(file_read(path, &kept));
+        assert_int_equal(kept.len, round * sizeof(torn));
+        assert_memory_equal(kept.data + kept.len - sizeof(torn), torn, sizeof(torn));
+    }
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+}
+
+static void what_cannot_be_kept_is_not_cut(void **state)
+{
+    CLEANUP(mem_free_at) char *path = mem_format("%s/torn-000000000002.bin", (char *)*state);
+    assert_ok(file_make_folder(path, 0700));
+    write_log(*state, 1, span_text(LINE_1 "{\"seq"));
+    uint64_t durable = 0;
+    assert_int_equal(try_folder(*state, &durable), ERR_IO);
+    CLEANUP(buf_clear) struct buf log;
+    read_log(*state, 1, &log);
+    assert_true(span_is(buf_span(&log), LINE_1 "{\"seq"));
 }
 
 static void the_sequence_goes_on_in_the_newest_file(void **state)
@@ -138,6 +207,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_torn_record_is_cut_at_every_byte, folder_setup,
                                         folder_teardown),
         cmocka_unit_test_setup_teardown(what_a_crash_leaves_and_what_it_does_not, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(a_long_hole_before_a_record_is_damage, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(what_is_cut_is_kept_aside, folder_setup, folder_teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_not_cut, folder_setup,
                                         folder_teardown),
         cmocka_unit_test_setup_teardown(the_sequence_goes_on_in_the_newest_file, folder_setup,
                                         folder_teardown),
