@@ -1,10 +1,11 @@
 /* call: lease, send, wait, judge; and decide whether the worker dies and whether to try again.
  *
- * A socket that closes, a device that is lost, a session that stays stale and a missed deadline all
- * end the same way: the worker is killed, and an idempotent call is sent once more to the next one
- * while time is left. A caller that comes too late for the token to answer is turned away before
- * anything is sent, so that short deadlines of clients cannot kill a healthy worker. Replies are
- * hostile input: one that breaks the protocol costs the worker its life and is not retried. */
+ * A socket that closes, a device that is lost, a session that stays stale and an operation that
+ * took all of its time end the same way: the worker is killed, and an idempotent call is sent once
+ * more to the next one while time is left. A caller whose own deadline is shorter leaves its
+ * channel behind (lease_owe), and one that comes too late for the token to answer is turned away
+ * before anything is sent, so that short deadlines of clients cannot kill a healthy worker. Replies
+ * are hostile input: one that breaks the protocol costs the worker its life and is not retried. */
 #include "pkcs11/call.h"
 
 #include "base/clock.h"
@@ -15,7 +16,12 @@
 
 /* The least time that is worth a try: a healthy worker on a busy machine answers within this. */
 #define FLOOR_MS 100
-/* The worker gives up this part of the time earlier, so that its refusal still finds us waiting. */
+/* Likewise for a new key. */
+#define GENERATE_FLOOR_MS 1000
+/* A token may take so long to make an RSA key, whatever its other operations take. */
+#define GENERATE_MS 60000
+/* The worker stops waiting, and begins no other item, this part of the time before ours is over, so
+ * that its answer still finds us waiting. */
 #define HEAD_START 8
 
 /* What one attempt came to. */
@@ -23,6 +29,24 @@ struct attempt {
     struct err err;
     bool again; /* worth a retry on a fresh worker */
 };
+
+/* The times of one attempt, in milliseconds. */
+struct times {
+    int64_t floor; /* less is not worth a try */
+    int64_t full;  /* the token's own; a worker that takes longer hangs */
+    int64_t left;  /* until the caller's deadline */
+};
+
+static struct times times_of(const struct call *call)
+{
+    int64_t operation_ms = call->supervisor->config.operation_ms;
+    bool generate = call->kind == FRAME_GENERATE;
+    return (struct times){
+        .floor = generate ? GENERATE_FLOOR_MS : FLOOR_MS,
+        .full = generate && operation_ms < GENERATE_MS ? GENERATE_MS : operation_ms,
+        .left = clock_left_ms(call->deadline_ns),
+    };
+}
 
 static void break_lease(struct call *call, enum supervisor_fault fault, const char *why)
 {
@@ -43,13 +67,18 @@ static struct attempt unavailable(const char *detail)
 }
 
 /* The exchange itself failed. */
-static struct attempt judge_failure(struct call *call, const struct err *err)
+static struct attempt judge_failure(struct call *call, const struct times *times,
+                                    const struct err *err)
 {
     switch ((int)err->code) {
     case ERR_IO:
         break_lease(call, SUPERVISOR_GONE, "its socket is closed");
         return unavailable("the token's worker died");
     case ERR_DEADLINE:
+        if (times->left < times->full) {
+            lease_owe(&call->lease, clock_deadline(times->full - times->left));
+            return (struct attempt){*err, false};
+        }
         break_lease(call, SUPERVISOR_LATE, "an operation missed its deadline");
         if (clock_left_ms(call->deadline_ns) == 0) {
             return (struct attempt){*err, false};
@@ -115,37 +144,30 @@ static struct attempt judge_reply(struct call *call)
     }
     if (whole || !last) {
         struct attempt attempt = {reply_error(worst, call->op), lost};
-        break_lease(call, lost ? SUPERVISOR_GONE : SUPERVISOR_PIN, reply_class_name(worst));
+        break_lease(call, lost ? SUPERVISOR_GONE : SUPERVISOR_PIN,
+                    lost ? reply_class_name(worst) : PIN_REFUSED);
         return attempt;
     }
     return (struct attempt){err_ok(), false};
 }
 
-/* How long the token may take for this attempt, in milliseconds. */
-static int64_t time_for(const struct call *call, int64_t left_ms)
-{
-    int64_t operation_ms = call->supervisor->config.operation_ms;
-    bool bounded = call->retry == CALL_RETRY && operation_ms < left_ms;
-    int64_t most = bounded ? operation_ms : left_ms;
-    return most < UINT32_MAX ? most : UINT32_MAX;
-}
-
 static struct attempt try_once(struct call *call)
 {
-    int64_t left_ms = clock_left_ms(call->deadline_ns);
-    int64_t operation_ms = call->supervisor->config.operation_ms;
-    if (left_ms < FLOOR_MS && left_ms < operation_ms) {
+    struct times times = times_of(call);
+    if (times.left < times.floor && times.left < call->supervisor->config.operation_ms) {
         lease_end(&call->lease, 0);
         return (struct attempt){
             err_new(ERR_OVERLOADED, __func__, "too little time is left for the token"), false};
     }
-    int64_t time_ms = time_for(call, left_ms);
-    struct frame_head head = {.kind = call->kind, .op = call->op, .deadline_ms = (uint32_t)time_ms};
+    int64_t time_ms = times.left < times.full ? times.left : times.full;
+    int64_t worker_ms = time_ms - time_ms / HEAD_START;
+    struct frame_head head = {
+        .kind = call->kind, .op = call->op, .deadline_ms = (uint32_t)worker_ms};
     struct channel *channel = call->lease.channel;
     struct err err = channel_exchange(channel, &head, call->items, call->count,
                                       clock_deadline(time_ms), &call->reply);
     if (err.code != ERR_OK) {
-        return judge_failure(call, &err);
+        return judge_failure(call, &times, &err);
     }
     call->replies = channel->items;
     call->body = buf_span(&channel->in);
@@ -154,8 +176,9 @@ static struct attempt try_once(struct call *call)
 
 struct err call_run(struct call *call)
 {
+    enum lease_use use = call->kind == FRAME_RUN ? LEASE_USE : LEASE_CHANGE;
     for (;;) {
-        TRY(lease_begin(&call->supervisor->desk, call->deadline_ns, &call->lease));
+        TRY(lease_begin(&call->supervisor->desk, use, call->deadline_ns, &call->lease));
         call->attempts++;
         struct attempt attempt = try_once(call);
         if (!attempt.again || call->retry == CALL_NEVER_RETRY || call->attempts > 1) {
@@ -178,8 +201,9 @@ void call_end(struct call *call)
         return;
     }
     if (call->replies != NULL && leaves_broken(call, &worst)) {
-        break_lease(call, worst == FRAME_PIN ? SUPERVISOR_PIN : SUPERVISOR_GONE,
-                    reply_class_name(worst));
+        bool pin = worst == FRAME_PIN;
+        break_lease(call, pin ? SUPERVISOR_PIN : SUPERVISOR_GONE,
+                    pin ? PIN_REFUSED : reply_class_name(worst));
         return;
     }
     lease_end(&call->lease, call->reply.epoch);

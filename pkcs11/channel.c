@@ -5,12 +5,14 @@
  * lock: a channel belongs to one thread at a time, which lease.c sees to. */
 #include "pkcs11/channel.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
-#define KEEP_MAX ((size_t)64 << 10) /* of each buffer, between calls */
+#define KEEP_MAX    ((size_t)64 << 10) /* of each buffer, between calls */
+#define TRANSFER_MS 3000               /* a frame that has begun is through by then */
 
 void channel_init(struct channel *channel)
 {
@@ -72,14 +74,23 @@ static struct err check_reply(const struct frame_head *request, size_t count,
     return err_ok();
 }
 
+/* A healthy worker reads and writes a frame in one go, so only one that stops half-way gets here
+ * late; and half a frame leaves nothing that could be waited for. */
+static struct err transferred(struct err err)
+{
+    ENSURE(err.code != ERR_DEADLINE, ERR_IO, "the worker stopped in the middle of a frame");
+    return err;
+}
+
 struct err channel_exchange(struct channel *channel, const struct frame_head *head,
                             const struct frame_item *items, size_t count, int64_t deadline_ns,
                             struct frame_head *out_reply)
 {
     TRY(frame_encode(head, items, count, &channel->out));
-    TRY(frame_send(channel->fd, buf_span(&channel->out), deadline_ns));
+    TRY(transferred(frame_send(channel->fd, buf_span(&channel->out), clock_deadline(TRANSFER_MS))));
+    TRY(frame_await(channel->fd, deadline_ns));
     struct frame_head reply = {0};
-    TRY(frame_receive(channel->fd, deadline_ns, &reply, &channel->in));
+    TRY(transferred(frame_receive(channel->fd, clock_deadline(TRANSFER_MS), &reply, &channel->in)));
     TRY(check_reply(head, count, &reply));
     make_room(channel, reply.count);
     TRY(frame_decode_items(&reply, buf_span(&channel->in), channel->items));

@@ -32,7 +32,7 @@ enum frame_class {
     FRAME_STALE_EPOCH,   /* D, likewise */
     FRAME_DEVICE_LOST,   /* E: the front kills the worker */
     FRAME_PIN,           /* F: latched */
-    FRAME_CAPACITY,      /* G */
+    FRAME_CAPACITY,      /* G: no session, no turn, or no time for this item */
     FRAME_KEY_MISSING,   /* no object, or more than one, with this CKA_ID */
     FRAME_KEY_SWAPPED,   /* the object is not the key that the identity names */
     FRAME_UNSUPPORTED,   /* the probe did not pass this */
@@ -107,6 +107,8 @@ MUST_USE struct err frame_decode_objects(const struct frame_head *head, struct s
  * for ever. ERR_IO when the peer is gone, ERR_DEADLINE, ERR_CORRUPT. `body` is reset first and gets
  * the body's bytes. */
 MUST_USE struct err frame_send(int fd, struct span frame, int64_t deadline_ns);
+/* Waits until the peer's frame begins, or its end; reads nothing. */
+MUST_USE struct err frame_await(int fd, int64_t deadline_ns);
 MUST_USE struct err frame_receive(int fd, int64_t deadline_ns, struct frame_head *out_head,
                                   struct buf *body);
 

@@ -115,6 +115,11 @@ static struct err read_rest(int fd, int64_t deadline_ns, size_t len, struct buf 
     return err_ok();
 }
 
+struct err frame_await(int fd, int64_t deadline_ns)
+{
+    return wait_for(fd, POLLIN, deadline_ns);
+}
+
 struct err frame_receive(int fd, int64_t deadline_ns, struct frame_head *out_head, struct buf *body)
 {
     buf_reset(body);

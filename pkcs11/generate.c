@@ -85,6 +85,8 @@ struct ckr_verdict generate_key(struct worker *worker, struct session *session,
     verdict = prove(worker, session, &material, kind, reply, results);
     if (verdict.class != FRAME_OK) {
         material_destroy(session, &material);
+    } else { /* the first use need not wait for the turn, which the next new key may have */
+        object_learn(&worker->objects, &reply->key, session->epoch, material.key);
     }
     return verdict;
 }

@@ -158,14 +158,14 @@ struct err latch_begin(struct latch *latch, int64_t now_ms)
 {
     for (size_t i = 0; i < latch->refused_count; i++) {
         ENSURE(!is_pin(latch, latch->refused[i]), ERR_PIN,
-               "the token refused this PIN before: set the right one, or remove %.80s",
+               "the token refused this PIN before: mend the PIN, then restart hsmgated (%.60s)",
                latch->path);
     }
     bool again = latch->tries > 0 && is_pin(latch, latch->trying);
     bool pause = now_ms >= latch->tried_at_ms && now_ms - latch->tried_at_ms < LATCH_PAUSE_MS;
-    ENSURE(!again || latch->tries < LATCH_TRIES_MAX || !pause, ERR_PIN,
-           "the last %u logins were cut off: waiting a while, or remove %.80s", latch->tries,
-           latch->path);
+    ENSURE(!again || latch->tries < LATCH_TRIES_MAX || !pause, ERR_TOKEN_UNAVAILABLE,
+           "the last %u logins were cut off: the next is tried after %d minutes (or remove %.60s)",
+           latch->tries, (int)(LATCH_PAUSE_MS / 60000), latch->path);
     latch->tries = again ? latch->tries + 1 : 1;
     latch->tried_at_ms = now_ms;
     memcpy(latch->trying, latch->pin, SHA256_LEN);

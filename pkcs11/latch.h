@@ -26,8 +26,9 @@ struct latch {
  * PIN (scrypt, RFC 7914). ERR_PIN when the file is damaged, ERR_IO. */
 MUST_USE struct err latch_open(struct latch *latch, const char *folder, const char *serial,
                                struct span pin);
-/* Writes durably that the PIN is about to be tried. ERR_PIN, saying why, when it must not be: it
- * was refused before, or the last tries all ended with the worker's death a short while ago. */
+/* Writes durably that the PIN is about to be tried. When it must not be, says why: ERR_PIN, it
+ * was refused before; ERR_TOKEN_UNAVAILABLE, the last tries all ended with the worker's death a
+ * short while ago, and after LATCH_PAUSE_MS it may be tried again. */
 MUST_USE struct err latch_begin(struct latch *latch, int64_t now_ms);
 /* How the try ended: refused by the token; accepted; or the token failed for another reason. */
 MUST_USE struct err latch_refuse(struct latch *latch);

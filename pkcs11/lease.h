@@ -4,6 +4,7 @@
 
 #include "base/sync.h"
 #include "pkcs11/channel.h"
+#include "pkcs11/turn.h"
 
 enum lease_gate {
     LEASE_REFUSE, /* the breaker is open: fail at once */
@@ -11,10 +12,19 @@ enum lease_gate {
     LEASE_SERVE
 };
 
+/* What a channel is borrowed for. */
+enum lease_use {
+    LEASE_USE,
+    LEASE_CHANGE /* the token's objects are changed or listed: one at a time, see lease.c */
+};
+
 /* One per token. */
 struct lease_desk {
     unsigned count;           /* of channels; fixed */
+    unsigned calls_max;       /* callers at once; 0: no limit */
     struct channel *channels; /* an item belongs to its borrower, else to the supervisor */
+    struct turn changes;      /* goes with the channel of a change */
+    int bell;                 /* an eventfd: a reply is owed; wakes the supervisor */
     pthread_mutex_t mutex;    /* guards everything below */
     pthread_cond_t changed;   /* a channel came back, or the gate moved */
     struct channel *free;     /* last in, first out: warm sessions stay warm */
@@ -22,8 +32,10 @@ struct lease_desk {
     int64_t patience_ns; /* with LEASE_WAIT: when to give up */
     uint64_t generation; /* of the worker; grows with each */
     uint32_t epoch;      /* the worker's newest */
-    unsigned busy;
-    unsigned waiting;
+    unsigned callers;    /* under way and waiting */
+    unsigned busy;       /* channels lent */
+    unsigned owed;       /* channels whose caller has left */
+    unsigned waiting;    /* for a channel */
 };
 
 struct lease {
@@ -32,7 +44,7 @@ struct lease {
     uint64_t generation;
 };
 
-void lease_desk_init(struct lease_desk *desk, unsigned channels);
+void lease_desk_init(struct lease_desk *desk, unsigned channels, unsigned calls_max);
 void lease_desk_clear(struct lease_desk *desk);
 /* Opens the gate with a worker's sockets, which are taken from `fds`; the first `usable` of them
  * are lent. The desk has been drained. */
@@ -43,13 +55,22 @@ void lease_desk_shut(struct lease_desk *desk, enum lease_gate gate);
 /* Wakes the borrowers out of a dead worker's sockets, waits for their channels and closes them. */
 void lease_desk_drain(struct lease_desk *desk);
 
-/* ERR_TOKEN_UNAVAILABLE: no worker, or none in time; ERR_OVERLOADED: no channel by the deadline. */
-MUST_USE struct err lease_begin(struct lease_desk *desk, int64_t deadline_ns, struct lease *out);
+/* ERR_TOKEN_UNAVAILABLE: no worker, or none in time; ERR_OVERLOADED: too many callers, or no
+ * channel or no turn by the deadline. */
+MUST_USE struct err lease_begin(struct lease_desk *desk, enum lease_use use, int64_t deadline_ns,
+                                struct lease *out);
 /* Gives a sound channel back. Takes a zeroed lease. */
 void lease_end(struct lease *lease, uint32_t epoch);
 /* Gives back a channel whose worker must die; shuts the gate for its generation. */
 void lease_break(struct lease *lease);
-/* Channels lent now, and the worker's login epoch. */
+/* The caller leaves before its reply. The channel is lent again when the reply has come, which the
+ * supervisor sees to (watch.h); the worker has until `until_ns`. */
+void lease_owe(struct lease *lease, int64_t until_ns);
+/* The channels that owe a reply, at most `max` of them; for the supervisor's thread. */
+unsigned lease_desk_owed(struct lease_desk *desk, struct channel **out, unsigned max);
+/* An owed reply has been read. */
+void lease_desk_settle(struct lease_desk *desk, struct channel *channel, uint32_t epoch);
+/* Channels at work now, with or without a caller, and the worker's login epoch. */
 void lease_desk_look(struct lease_desk *desk, unsigned *out_busy, uint32_t *out_epoch);
 
 #endif

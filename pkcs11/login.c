@@ -69,7 +69,7 @@ static struct err judge(struct latch *latch, CK_RV ckr)
     bool pin = ckr_rule(ckr)->class == FRAME_PIN;
     return err_new(pin ? ERR_PIN : ERR_TOKEN_UNAVAILABLE, __func__,
                    "C_Login failed with CKR_%s (0x%lx)%s", ckr_name(ckr), ckr,
-                   blames_pin(ckr) ? "; this PIN is not tried again" : "");
+                   blames_pin(ckr) ? ": mend the PIN, then restart hsmgated" : "");
 }
 
 static struct err enter(struct login *login)

@@ -1,24 +1,28 @@
 /* object: the map from CKA_ID to handle.
  *
  * Searching is slow and, on SoftHSM, races with the making of objects: so a key is searched once
- * per epoch, under one mutex for all that search or change objects. That mutex is held over calls
- * to the token on purpose. The hot path takes only the map's mutex, for a few instructions. An
- * entry is proof for one identity; a request that claims another is refused by the entry alone. */
+ * per epoch, and all that search or change objects take turns. The making of a key may take long,
+ * so who waits for the turn gives up in time to say so. The hot path takes only the map's mutex,
+ * for a few instructions. An entry is proof for one identity; a request that claims another is
+ * refused by the entry alone. A key that was not found is not searched again for MISS_MS. */
 #include "pkcs11/object.h"
 
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
 
 #define FOUND_MAX 16
+#define MISS_MS   1000
 
 struct object {
     struct object *next;
     struct token_key key;
-    CK_OBJECT_HANDLE handle;
+    CK_OBJECT_HANDLE handle; /* CK_INVALID_HANDLE: not found */
+    int64_t missing_until_ns;
     uint32_t epoch;
 };
 
@@ -26,7 +30,7 @@ void object_map_init(struct object_map *map)
 {
     *map = (struct object_map){0};
     sync_init(&map->mutex, NULL);
-    sync_init(&map->token_mutex, NULL);
+    turn_init(&map->turn);
 }
 
 void object_map_clear(struct object_map *map)
@@ -39,7 +43,7 @@ void object_map_clear(struct object_map *map)
         }
     }
     sync_destroy(&map->mutex, NULL);
-    sync_destroy(&map->token_mutex, NULL);
+    turn_clear(&map->turn);
 }
 
 /* FNV-1a; CKA_IDs of ours are random, those of others may be anything. */
@@ -72,24 +76,30 @@ static bool same_key(const struct token_key *a, const struct token_key *b)
            span_equal(span_of(a->identity, a->identity_len), span_of(b->identity, b->identity_len));
 }
 
-enum lookup { LOOKUP_NONE, LOOKUP_FOUND, LOOKUP_OTHER };
-
-static enum lookup look_up(struct object_map *map, const struct token_key *key, uint32_t epoch,
-                           CK_OBJECT_HANDLE *out)
+/* Whether the map knows, and what. */
+static bool look_up(struct object_map *map, const struct token_key *key, uint32_t epoch,
+                    struct ckr_verdict *out_verdict, CK_OBJECT_HANDLE *out)
 {
-    enum lookup lookup = LOOKUP_NONE;
+    bool knows = false;
     sync_lock(&map->mutex);
     const struct object *object = *place_of(map, id_of(key));
     if (object != NULL && object->epoch == epoch) {
-        lookup = same_key(&object->key, key) ? LOOKUP_FOUND : LOOKUP_OTHER;
-        *out = lookup == LOOKUP_FOUND ? object->handle : *out;
+        if (object->handle == CK_INVALID_HANDLE) {
+            knows = clock_mono_ns() < object->missing_until_ns;
+            *out_verdict = ckr_own(FRAME_KEY_MISSING);
+        } else {
+            knows = true;
+            bool same = same_key(&object->key, key);
+            *out_verdict = ckr_own(same ? FRAME_OK : FRAME_KEY_SWAPPED);
+            *out = same ? object->handle : *out;
+        }
     }
     sync_unlock(&map->mutex);
-    return lookup;
+    return knows;
 }
 
-static void remember(struct object_map *map, const struct token_key *key, uint32_t epoch,
-                     CK_OBJECT_HANDLE handle)
+void object_learn(struct object_map *map, const struct token_key *key, uint32_t epoch,
+                  CK_OBJECT_HANDLE handle)
 {
     sync_lock(&map->mutex);
     struct object **place = place_of(map, id_of(key));
@@ -99,6 +109,7 @@ static void remember(struct object_map *map, const struct token_key *key, uint32
     (*place)->key = *key;
     (*place)->epoch = epoch;
     (*place)->handle = handle;
+    (*place)->missing_until_ns = clock_deadline(MISS_MS);
     sync_unlock(&map->mutex);
 }
 
@@ -197,14 +208,16 @@ static struct ckr_verdict get_slowly(struct object_map *map, struct session *ses
                                      CK_OBJECT_HANDLE *out)
 {
     struct material material = {0};
-    enum lookup lookup = look_up(map, key, session->epoch, out);
-    if (lookup != LOOKUP_NONE) {
-        return ckr_own(lookup == LOOKUP_FOUND ? FRAME_OK : FRAME_KEY_SWAPPED);
+    struct ckr_verdict verdict;
+    if (look_up(map, key, session->epoch, &verdict, out)) {
+        return verdict;
     }
-    struct ckr_verdict verdict = find_proven(session, probe, key, &material);
+    verdict = find_proven(session, probe, key, &material);
     if (verdict.class == FRAME_OK) {
-        remember(map, key, session->epoch, material.key);
+        object_learn(map, key, session->epoch, material.key);
         *out = material.key;
+    } else if (verdict.class == FRAME_KEY_MISSING) {
+        object_learn(map, key, session->epoch, CK_INVALID_HANDLE);
     } else if (verdict.class == FRAME_KEY_SWAPPED) {
         log_error("object", "the object with the CKA_ID of a key is another key");
     }
@@ -215,13 +228,15 @@ struct ckr_verdict object_get(struct object_map *map, struct session *session,
                               const struct probe *probe, const struct token_key *key,
                               CK_OBJECT_HANDLE *out)
 {
-    enum lookup lookup = look_up(map, key, session->epoch, out);
-    if (lookup != LOOKUP_NONE) {
-        return ckr_own(lookup == LOOKUP_FOUND ? FRAME_OK : FRAME_KEY_SWAPPED);
+    struct ckr_verdict verdict;
+    if (look_up(map, key, session->epoch, &verdict, out)) {
+        return verdict;
     }
-    sync_lock(&map->token_mutex);
-    struct ckr_verdict verdict = get_slowly(map, session, probe, key, out);
-    sync_unlock(&map->token_mutex);
+    if (!turn_take(&map->turn, session->deadline_ns)) {
+        return ckr_own(FRAME_CAPACITY);
+    }
+    verdict = get_slowly(map, session, probe, key, out);
+    turn_give(&map->turn);
     return verdict;
 }
 

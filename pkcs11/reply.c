@@ -9,6 +9,7 @@
 #include "base/banned.h"
 
 #define AES_IDENTITY_LEN  (TOKEN_IV_LEN + TOKEN_TAG_LEN)
+#define AES_CONSTANT_LEN  16 /* sealed instead of nothing where a token cannot seal nothing */
 #define HMAC_IDENTITY_LEN 16
 #define OAEP_OVERHEAD_MIN 42 /* RFC 8017 §7.1.1 with SHA-1: 2 hLen + 2 */
 
@@ -32,8 +33,8 @@ static const struct {
                            false},
     [FRAME_PIN] = {"PIN refused", ERR_TOKEN_UNAVAILABLE, "the token is locked to the gateway",
                    false, true},
-    [FRAME_CAPACITY] = {"no session left", ERR_OVERLOADED, "the token has no session left", false,
-                        false},
+    [FRAME_CAPACITY] = {"capacity", ERR_OVERLOADED, "the token has no session or no time left",
+                        false, false},
     [FRAME_KEY_MISSING] = {"key missing", ERR_TOKEN_UNAVAILABLE,
                            "the key's material is not on the token", false, true},
     [FRAME_KEY_SWAPPED] = {"key swapped", ERR_TOKEN_UNAVAILABLE,
@@ -147,6 +148,9 @@ struct err reply_check_key(const struct token_key *request, const struct frame_i
         return check_public_key(reply);
     }
     TRY(check_len("public key", reply->input.len, 0));
-    return check_len("identity", made->identity_len,
-                     family == FAMILY_AES ? AES_IDENTITY_LEN : HMAC_IDENTITY_LEN);
+    if (family == FAMILY_HMAC) {
+        return check_len("identity", made->identity_len, HMAC_IDENTITY_LEN);
+    }
+    bool with_constant = made->identity_len == AES_IDENTITY_LEN + AES_CONSTANT_LEN;
+    return with_constant ? err_ok() : check_len("identity", made->identity_len, AES_IDENTITY_LEN);
 }

@@ -64,6 +64,7 @@ struct ckr_verdict session_lease(struct session_pool *pool, int64_t deadline_ns,
     if (session == NULL) {
         return ckr_own(FRAME_CAPACITY);
     }
+    session->deadline_ns = deadline_ns;
     struct ckr_verdict verdict = session_ready(pool, session);
     if (verdict.class != FRAME_OK) {
         session_release(pool, session);

@@ -11,9 +11,10 @@
 struct session {
     const CK_FUNCTION_LIST *list;
     CK_SESSION_HANDLE handle;
-    uint32_t epoch; /* of the login that it was last seen under */
-    bool live;      /* false: its handle was given up, session_ready opens another */
-    CK_RV unfit;    /* why the handle must not be used again, else CKR_OK */
+    uint32_t epoch;      /* of the login that it was last seen under */
+    bool live;           /* false: its handle was given up, session_ready opens another */
+    CK_RV unfit;         /* why the handle must not be used again, else CKR_OK */
+    int64_t deadline_ns; /* of the frame that it is lent for */
     struct session *next;
 };
 

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "pkcs11/backoff.h"
+#include "pkcs11/watch.h"
 
 #include "base/banned.h"
 
@@ -155,13 +156,25 @@ static void serve(struct supervisor *supervisor, const struct frame_head *head,
     sync_unlock(&supervisor->mutex);
 }
 
-/* Waits until the worker that serves is gone. */
-static void watch(const struct spawn *spawn)
+/* Waits until the worker that serves is gone; kills it when it must be. */
+static void watch(struct supervisor *supervisor)
 {
-    struct err err;
-    do {
-        err = wait_for_news(spawn, clock_deadline(FOR_EVER_MS));
-    } while (err.code == ERR_DEADLINE);
+    static const struct {
+        enum supervisor_fault fault;
+        const char *why;
+    } ends[] = {
+        [WATCH_LATE] = {SUPERVISOR_LATE, "an operation missed its deadline"},
+        [WATCH_LOST] = {SUPERVISOR_GONE, "a late answer was none, or the device is lost"},
+        [WATCH_PIN] = {SUPERVISOR_PIN, PIN_REFUSED},
+    };
+    for (;;) {
+        enum watch_end end = watch_worker(&supervisor->spawn, &supervisor->desk);
+        if (end == WATCH_GONE) {
+            return;
+        }
+        /* shuts the desk, which owes nothing then */
+        supervisor_kill(supervisor, supervisor->generation, ends[end].fault, ends[end].why);
+    }
 }
 
 /* What one worker's life was. */
@@ -185,7 +198,7 @@ static struct life live(struct supervisor *supervisor)
         serve(supervisor, &head, &hello);
         log_info("token", "%s: ready, token %s, serial %s", supervisor->config.name, hello.label,
                  hello.serial);
-        watch(&supervisor->spawn);
+        watch(supervisor);
         life.was_ready = true;
         life.ready_ms = (clock_mono_ns() - since) / 1000000;
     }
@@ -283,7 +296,7 @@ void supervisor_open(struct supervisor *supervisor, const struct token_config *c
     supervisor->config.name = supervisor->name = mem_text(config->name);
     supervisor->config.worker_path = supervisor->worker_path = mem_text(config->worker_path);
     supervisor->config.worker_config = supervisor->worker_config = mem_text(config->worker_config);
-    lease_desk_init(&supervisor->desk, config->channels);
+    lease_desk_init(&supervisor->desk, config->channels, config->calls_max);
     sync_init(&supervisor->mutex, &supervisor->changed);
     sync_lock(&supervisor->mutex);
     move(supervisor, TOKEN_STARTING);

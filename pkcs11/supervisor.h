@@ -13,6 +13,9 @@ enum supervisor_fault {
     SUPERVISOR_PIN /* the PIN was refused: latched */
 };
 
+/* For operators, who alone can mend it. */
+#define PIN_REFUSED "the token refused the PIN: mend the PIN, then restart hsmgated"
+
 struct supervisor {
     struct token_config config; /* its strings are the next three */
     char *name;

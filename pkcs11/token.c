@@ -161,11 +161,19 @@ static struct call call_of(struct token *token, enum frame_kind kind, const stru
     };
 }
 
+/* Overload that the token itself reports may leave a half-made key, unlike that before sending. */
+static struct err sent(const struct call *call, struct err err)
+{
+    ENSURE(err.code != ERR_OVERLOADED || call->reply.kind == 0, ERR_TOKEN_UNAVAILABLE,
+           "the token has no room to make the key");
+    return err;
+}
+
 static struct err generate(struct call *call, struct token_key *key, struct buf *public_key)
 {
-    TRY(call_run(call));
+    TRY(sent(call, call_run(call)));
     const struct frame_item *made = &call->replies[0];
-    TRY(reply_error(made->class, call->op));
+    TRY(sent(call, reply_error(made->class, call->op)));
     struct err lie = reply_check_key(key, made);
     if (lie.code != ERR_OK) {
         return call_reject(call, &lie);

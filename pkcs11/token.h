@@ -24,6 +24,8 @@ struct token_config {
     const char *worker_config; /* the token's own configuration file, which the worker reads */
     unsigned channels;         /* sessions, 1 to 256 */
     int64_t operation_ms;      /* the longest that one call may take before the worker is killed */
+    unsigned calls_max; /* under way and waiting together; more: ERR_OVERLOADED at once; 0: no limit
+                         */
 };
 
 /* Starts the supervisor, which starts the worker; returns at once, the token may not be ready yet.
@@ -43,7 +45,8 @@ struct token_key {
     enum purpose purpose;
     /* Public keys: SHA-256 of the DER SubjectPublicKeyInfo. HMAC: the first 16 bytes of HMAC(key,
      * "hsmgate/v1/kcv" ‖ CKA_ID). AES: IV ‖ tag of an empty plaintext under AAD "hsmgate/v1/kcv" ‖
-     * CKA_ID. Made by generate, checked before first use. */
+     * CKA_ID; where the token cannot seal nothing, IV ‖ ciphertext ‖ tag of 16 fixed bytes. Made by
+     * generate, checked before first use. */
     uint8_t identity[TOKEN_IDENTITY_MAX];
     size_t identity_len;
 };
@@ -100,8 +103,9 @@ MUST_USE struct err token_run(struct token *token, enum token_op op, struct toke
 /* Makes key material on the token with the template of its role, reads every security attribute
  * back and makes its identity. `key` carries CKA_ID, algorithm and purpose in, identity out;
  * public_key gets the DER SubjectPublicKeyInfo (empty for secret keys). Never retried: after
- * ERR_TOKEN_UNAVAILABLE or ERR_DEADLINE the material may or may not exist.
- * ERR_UNSUPPORTED_BY_TOKEN; ERR_CONFLICT when CKA_ID is taken. */
+ * ERR_TOKEN_UNAVAILABLE or ERR_DEADLINE the material may or may not exist. One key is made,
+ * destroyed or listed at a time; ERR_OVERLOADED: the turn did not come in time, and nothing was
+ * made. ERR_UNSUPPORTED_BY_TOKEN; ERR_CONFLICT when CKA_ID is taken. */
 MUST_USE struct err token_generate(struct token *token, struct token_key *key, const char *label,
                                    int64_t deadline_ns, struct buf *public_key);
 /* Destroys every object with the CKA_ID and proves that none is left; ERR_NOT_FOUND when there was

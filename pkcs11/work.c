@@ -114,6 +114,10 @@ static struct ckr_verdict run_items(struct work *work, const struct frame_head *
         if (work->replies[i].class != FRAME_OK) {
             continue;
         }
+        if (i > 0 && clock_mono_ns() >= session->deadline_ns) {
+            work->replies[i].class = FRAME_CAPACITY;
+            continue;
+        }
         struct ckr_verdict verdict = run_item(work, session, head->op, i, place);
         log_verdict("an operation", verdict);
         if (mend_is_hopeless(verdict.class)) {
@@ -151,7 +155,9 @@ static struct ckr_verdict change_once(struct work *work, const struct frame_head
     struct worker *worker = work->worker;
     const struct token_key *key = &work->requests[0].key;
     struct ckr_verdict verdict;
-    sync_lock(&worker->objects.token_mutex);
+    if (!turn_take(&worker->objects.turn, session->deadline_ns)) {
+        return ckr_own(FRAME_CAPACITY);
+    }
     if (head->kind == FRAME_GENERATE) {
         verdict =
             generate_key(worker, session, &work->requests[0], &work->replies[0], &work->results);
@@ -159,7 +165,7 @@ static struct ckr_verdict change_once(struct work *work, const struct frame_head
         struct span cka_id = span_of(key->cka_id, key->cka_id_len);
         verdict = object_destroy(&worker->objects, session, cka_id);
     }
-    sync_unlock(&worker->objects.token_mutex);
+    turn_give(&worker->objects.turn);
     return verdict;
 }
 
@@ -193,9 +199,11 @@ static struct err answer_change(struct work *work, const struct frame_head *head
 static struct ckr_verdict list_once(struct worker *worker, struct session *session,
                                     struct token_object **out, size_t *out_count)
 {
-    sync_lock(&worker->objects.token_mutex);
+    if (!turn_take(&worker->objects.turn, session->deadline_ns)) {
+        return ckr_own(FRAME_CAPACITY);
+    }
     struct ckr_verdict verdict = inventory_list(session, out, out_count);
-    sync_unlock(&worker->objects.token_mutex);
+    turn_give(&worker->objects.turn);
     return verdict;
 }
 

@@ -79,7 +79,7 @@ static struct err activate(const struct making *making, uint32_t primary)
     return keystore_move(making->store, making->name, moves, primary == 0 ? 1 : 2, making->now);
 }
 
-/* Drops the row alone: the object with this CKA_ID is not ours. */
+/* Drops the row alone: there is no object with this CKA_ID, or it is not ours. */
 static struct err disown(const struct making *making)
 {
     return keystore_drop_pending(making->store, making->name, making->number);
@@ -109,7 +109,8 @@ struct err making_finish(const struct making *making)
     CLEANUP(buf_clear) struct buf public_key = {0};
     struct err err = generate(making, &token_key, &public_key);
     if (err.code != ERR_OK) {
-        return undo_failed(making, err.code == ERR_CONFLICT ? disown : making_undo, err);
+        bool nothing_made = err.code == ERR_CONFLICT || err.code == ERR_OVERLOADED;
+        return undo_failed(making, nothing_made ? disown : making_undo, err);
     }
     err = record_and_check(making, &token_key, buf_span(&public_key), key->facts.approval.m);
     if (err.code == ERR_OK) {

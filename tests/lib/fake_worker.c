@@ -29,6 +29,9 @@ enum action {
     ACTION_NONE,
     ACTION_DIE,        /* SIGKILL itself */
     ACTION_HANG,       /* never answer */
+    ACTION_WAIT,       /* answer after SIGUSR1 */
+    ACTION_WAIT_LOST,  /* likewise, with FRAME_DEVICE_LOST */
+    ACTION_WAIT_PIN,   /* likewise, with FRAME_PIN */
     ACTION_EXIT,       /* leave before the hello */
     ACTION_GARBAGE,    /* bytes that are no frame */
     ACTION_EXTRA,      /* a byte behind the frame */
@@ -56,6 +59,9 @@ static const char *const action_names[ACTION_COUNT] = {
     [ACTION_NONE] = "none",
     [ACTION_DIE] = "die",
     [ACTION_HANG] = "hang",
+    [ACTION_WAIT] = "wait",
+    [ACTION_WAIT_LOST] = "wait-lost",
+    [ACTION_WAIT_PIN] = "wait-pin",
     [ACTION_EXIT] = "exit",
     [ACTION_GARBAGE] = "garbage",
     [ACTION_EXTRA] = "extra",
@@ -86,6 +92,8 @@ static const struct {
 } refusals[] = {
     {ACTION_PIN, FRAME_PIN, true},
     {ACTION_LOST, FRAME_DEVICE_LOST, true},
+    {ACTION_WAIT_LOST, FRAME_DEVICE_LOST, true},
+    {ACTION_WAIT_PIN, FRAME_PIN, true},
     {ACTION_ITEM_LOST, FRAME_DEVICE_LOST, false},
     {ACTION_ITEM_PIN, FRAME_PIN, false},
     {ACTION_ITEM_STALE, FRAME_STALE_EPOCH, false},
@@ -170,6 +178,17 @@ static void hang(void)
 {
     for (;;) {
         (void)pause();
+    }
+}
+
+/* The signal is blocked in all threads, so one that comes early is not lost. */
+static void wait_for_signal(void)
+{
+    sigset_t set;
+    int got = 0;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    while (sigwait(&set, &got) != 0) {
     }
 }
 
@@ -325,6 +344,8 @@ static void answer(int fd, const struct frame_head *request, struct span body)
         (void)raise(SIGKILL);
     } else if (action == ACTION_HANG) {
         hang();
+    } else if (action == ACTION_WAIT || action == ACTION_WAIT_LOST || action == ACTION_WAIT_PIN) {
+        wait_for_signal();
     }
     for (uint32_t i = 0; i < request->count; i++) {
         if (request->kind == FRAME_RUN) {
@@ -415,6 +436,10 @@ int main(int argc, char **argv)
     if (argc != 5 || strcmp(argv[1], "--config") != 0 || strcmp(argv[3], "--channels") != 0) {
         return 2;
     }
+    sigset_t usr1;
+    (void)sigemptyset(&usr1);
+    (void)sigaddset(&usr1, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &usr1, NULL);
     read_script(argv[2]);
     life = count_life(argv[2]);
     unsigned channels = (unsigned)strtoul(argv[4], NULL, 10);

@@ -85,13 +85,13 @@ static void test_killed_is_not_refused(void **state)
     for (int i = 0; i < LATCH_TRIES_MAX; i++) {
         assert_int_equal(try_pin("right", NOW + i, KILLED), ERR_OK);
     }
-    assert_int_equal(try_pin("right", NOW + 10, ACCEPTED), ERR_PIN);
+    assert_int_equal(try_pin("right", NOW + 10, ACCEPTED), ERR_TOKEN_UNAVAILABLE);
     assert_int_equal(try_pin("other", NOW + 10, FAILED), ERR_OK);
     for (int i = 0; i < LATCH_TRIES_MAX; i++) {
         assert_int_equal(try_pin("right", NOW + 20, KILLED), ERR_OK);
     }
     assert_int_equal(try_pin("right", NOW + 20 + LATCH_PAUSE_MS, KILLED), ERR_OK);
-    assert_int_equal(try_pin("right", NOW + 21 + LATCH_PAUSE_MS, ACCEPTED), ERR_PIN);
+    assert_int_equal(try_pin("right", NOW + 21 + LATCH_PAUSE_MS, ACCEPTED), ERR_TOKEN_UNAVAILABLE);
     /* A clock that was set back does not pause for ever. */
     assert_int_equal(try_pin("right", NOW, ACCEPTED), ERR_OK);
 }

@@ -38,7 +38,7 @@ static void open_desk(struct bench *bench, unsigned usable, uint64_t generation)
 static void init(struct bench *bench)
 {
     *bench = (struct bench){.peers = {-1, -1, -1}};
-    lease_desk_init(&bench->desk, CHANNELS);
+    lease_desk_init(&bench->desk, CHANNELS, 0);
 }
 
 static void clear(struct bench *bench)
@@ -59,14 +59,14 @@ static void test_last_in_first_out(void **state)
     open_desk(&bench, CHANNELS, 1);
     struct lease a = {0};
     struct lease b = {0};
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &b).code, ERR_OK);
     assert_ptr_not_equal(a.channel, b.channel);
     struct channel *last = b.channel;
     lease_end(&b, 7);
     assert_null(b.desk);
     lease_end(&b, 8); /* a zeroed lease */
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &b).code, ERR_OK);
     assert_ptr_equal(b.channel, last);
     unsigned busy = 0;
     uint32_t epoch = 0;
@@ -85,8 +85,8 @@ static void test_none_left(void **state)
     open_desk(&bench, 1, 1); /* the worker got one session only */
     struct lease a = {0};
     struct lease b = {0};
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
-    struct err err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &b);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    struct err err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(SOON_MS), &b);
     assert_int_equal(err.code, ERR_OVERLOADED);
     assert_null(b.desk);
     lease_end(&a, 1);
@@ -99,13 +99,14 @@ static void test_gates(void **state)
     init(&bench);
     struct lease lease = {0};
     lease_desk_shut(&bench.desk, LEASE_REFUSE);
-    struct err err = lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease);
+    struct err err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &lease);
     assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
     lease_desk_shut(&bench.desk, LEASE_WAIT);
-    err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &lease);
+    err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(SOON_MS), &lease);
     assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
     open_desk(&bench, CHANNELS, 1);
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &lease).code,
+                     ERR_OK);
     lease_end(&lease, 1);
 }
 
@@ -117,18 +118,18 @@ static void test_broken(void **state)
     open_desk(&bench, CHANNELS, 1);
     struct lease a = {0};
     struct lease b = {0};
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &b).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &b).code, ERR_OK);
     lease_break(&a);
-    struct err err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &a);
+    struct err err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(SOON_MS), &a);
     assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
     lease_end(&b, 1); /* a sound channel of a broken worker is not lent again either */
-    err = lease_begin(&bench.desk, clock_deadline(SOON_MS), &a);
+    err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(SOON_MS), &a);
     assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
     lease_desk_shut(&bench.desk, LEASE_WAIT);
     lease_desk_drain(&bench.desk);
     open_desk(&bench, CHANNELS, 2);
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
     assert_int_equal(a.generation, 2);
     lease_end(&a, 1);
 }
@@ -142,7 +143,7 @@ static void *wait_and_end(void *arg)
 {
     struct waiter *waiter = arg;
     struct lease lease = {0};
-    waiter->err = lease_begin(waiter->desk, clock_deadline(LONG_MS), &lease);
+    waiter->err = lease_begin(waiter->desk, LEASE_USE, clock_deadline(LONG_MS), &lease);
     lease_end(&lease, 1);
     return NULL;
 }
@@ -156,7 +157,8 @@ static void test_handed_over(void **state)
     struct lease lease = {0};
     struct waiter waiters[4];
     pthread_t threads[4];
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &lease).code,
+                     ERR_OK);
     for (unsigned i = 0; i < 4; i++) {
         waiters[i] = (struct waiter){.desk = &bench.desk};
         threads[i] = sync_thread("waiter", wait_and_end, &waiters[i]);
@@ -184,7 +186,8 @@ static void test_drain_wakes_borrowers(void **state)
     init(&bench);
     open_desk(&bench, CHANNELS, 1);
     struct lease lease = {0};
-    assert_int_equal(lease_begin(&bench.desk, clock_deadline(LONG_MS), &lease).code, ERR_OK);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &lease).code,
+                     ERR_OK);
     pthread_t thread = sync_thread("reader", read_until_end, &lease);
     lease_desk_shut(&bench.desk, LEASE_REFUSE);
     lease_desk_drain(&bench.desk);
@@ -194,12 +197,89 @@ static void test_drain_wakes_borrowers(void **state)
     assert_int_equal(bench.desk.channels[0].fd, -1);
 }
 
+static void test_too_many_callers(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    bench.desk.calls_max = 1;
+    open_desk(&bench, CHANNELS, 1);
+    struct lease a = {0};
+    struct lease b = {0};
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    struct err err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &b);
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    lease_end(&a, 1);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, clock_deadline(LONG_MS), &a).code, ERR_OK);
+    lease_end(&a, 1);
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, CHANNELS, 1);
+    struct lease change = {0};
+    struct lease other = {0};
+    int64_t far = clock_deadline(LONG_MS);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &change).code, ERR_OK);
+    struct err err = lease_begin(&bench.desk, LEASE_CHANGE, clock_deadline(SOON_MS), &other);
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_USE, far, &other).code, ERR_OK);
+    lease_end(&other, 1);
+    lease_end(&change, 1);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &change).code, ERR_OK);
+    lease_break(&change); /* with the worker its turn goes too */
+    err = lease_begin(&bench.desk, LEASE_CHANGE, clock_deadline(SOON_MS), &other);
+    assert_int_equal(err.code, ERR_TOKEN_UNAVAILABLE);
+    lease_desk_drain(&bench.desk);
+    open_desk(&bench, CHANNELS, 2);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &change).code, ERR_OK);
+    lease_end(&change, 1);
+}
+
+static void test_owed(void **state)
+{
+    (void)state;
+    CLEANUP(clear) struct bench bench;
+    init(&bench);
+    open_desk(&bench, 1, 1);
+    struct lease lease = {0};
+    struct channel *owed[2] = {NULL, NULL};
+    int64_t far = clock_deadline(LONG_MS);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &lease).code, ERR_OK);
+    lease_owe(&lease, far);
+    assert_null(lease.desk);
+    assert_int_equal(lease_desk_owed(&bench.desk, owed, 2), 1);
+    assert_true(owed[0]->owed_until_ns == far);
+    struct err err = lease_begin(&bench.desk, LEASE_USE, clock_deadline(SOON_MS), &lease);
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    err = lease_begin(&bench.desk, LEASE_CHANGE, clock_deadline(SOON_MS), &lease);
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    lease_desk_settle(&bench.desk, owed[0], 5);
+    assert_int_equal(lease_desk_owed(&bench.desk, owed, 2), 0);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &lease).code, ERR_OK);
+    struct channel *channel = lease.channel;
+    lease_owe(&lease, far);
+    lease_desk_shut(&bench.desk, LEASE_WAIT);
+    lease_desk_settle(&bench.desk, channel, 6); /* too late: not lent again */
+    assert_int_equal(channel->place, CHANNEL_IDLE);
+    lease_desk_drain(&bench.desk);
+    open_desk(&bench, 1, 2);
+    assert_int_equal(lease_begin(&bench.desk, LEASE_CHANGE, far, &lease).code, ERR_OK);
+    lease_end(&lease, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_last_in_first_out),
         cmocka_unit_test(test_none_left),
         cmocka_unit_test(test_gates),
+        cmocka_unit_test(test_too_many_callers),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_owed),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_handed_over),
         cmocka_unit_test(test_drain_wakes_borrowers),

@@ -126,6 +126,8 @@ static void test_secret_keys(void **state)
     reply.input = of_len(1);
     assert_int_equal(reply_check_key(&key, &reply).code, ERR_CORRUPT);
     reply.input = of_len(0);
+    reply.key.identity_len = 44; /* of a token that cannot seal nothing */
+    assert_int_equal(reply_check_key(&key, &reply).code, ERR_OK);
     reply.key.identity_len = 27;
     assert_int_equal(reply_check_key(&key, &reply).code, ERR_CORRUPT);
     reply.key.algorithm = ALGORITHM_HMAC_SHA256;

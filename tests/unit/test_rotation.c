@@ -196,6 +196,19 @@ static void never_destroys_what_it_did_not_make(void **state)
     expect_nothing(&bench, "a/b", 1);
 }
 
+/* A token without a turn in time made nothing: the row goes without another wait for a turn. */
+static void overload_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    bench_make(&bench);
+    struct fake_fault busy = {.call = FAKE_GENERATE, .action = FAKE_REFUSE, .code = ERR_OVERLOADED};
+    fake_token_fault(bench.token, busy);
+    assert_code(create(&bench, "a/b", ALGORITHM_AES_256_GCM), ERR_OVERLOADED);
+    assert_int_equal(fake_token_calls(bench.token, FAKE_DESTROY), 0);
+    expect_nothing(&bench, "a/b", 0);
+}
+
 static void break_destroy(void *arg)
 {
     fake_token_fault(arg, (struct fake_fault){.call = FAKE_DESTROY,
@@ -342,6 +355,7 @@ int main(void)
         cmocka_unit_test(leaves_nothing_of_a_failed_key),
         cmocka_unit_test(keeps_the_primary_when_a_rotation_fails),
         cmocka_unit_test(never_destroys_what_it_did_not_make),
+        cmocka_unit_test(overload_leaves_nothing_behind),
         cmocka_unit_test(cleans_up_an_undo_that_failed),
         cmocka_unit_test(destroys_nothing_while_the_store_fails),
         cmocka_unit_test(rotates_a_key_once_at_a_time),

@@ -132,20 +132,88 @@ static void test_missed_operation(void **state)
     assert_int_equal(status.epoch, 1 + 2); /* the second life's hello says 2 */
 }
 
+/* The worker of the fixture now. */
+static int worker_of(const struct token_fixture *fixture)
+{
+    struct token_status status = {0};
+    token_status(fixture->token, &status);
+    return status.worker_pid;
+}
+
+static void await_busy(const struct token_fixture *fixture, unsigned channels)
+{
+    struct token_status status = {0};
+    int64_t bound = late();
+    do {
+        token_status(fixture->token, &status);
+        (void)usleep(1000);
+    } while (status.channels_busy != channels && clock_mono_ns() < bound);
+    assert_int_equal(status.channels_busy, channels);
+}
+
+/* A caller with a short deadline leaves; the worker goes on, and so does its channel. */
 static void test_missed_deadline(void **state)
 {
     (void)state;
     CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
     struct token_status status = {0};
-    ready_with(&fixture, "1 1 hang\n", LONG_MS);
+    ready_with(&fixture, "1 1 wait\n1 2 wait\n", LONG_MS);
+    for (unsigned i = 1; i <= 2; i++) {
+        struct err err = i == 1 ? token_fixture_sign(&fixture, 1, clock_deadline(SHORT_MS))
+                                : token_canary(fixture.token, clock_deadline(SHORT_MS));
+        assert_int_equal(err.code, ERR_DEADLINE);
+        await_busy(&fixture, 1); /* the answer is still to come */
+        assert_int_equal(token_fixture_sign(&fixture, 2, clock_deadline(SHORT_MS)).code,
+                         ERR_OVERLOADED);
+        assert_int_equal(kill(worker_of(&fixture), SIGUSR1), 0);
+        await_busy(&fixture, 0);
+    }
+    assert_int_equal(token_fixture_sign(&fixture, 3, late()).code, ERR_OK);
+    token_status(fixture.token, &status);
+    assert_int_equal(status.timeouts, 0);
+    assert_int_equal(token_fixture_starts(&fixture), 1);
+}
+
+/* Once the operation has had all of its time the worker dies, caller or not. */
+static void test_owed_too_long(void **state)
+{
+    (void)state;
+    CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+    struct token_status status = {0};
+    ready_with(&fixture, "1 1 hang\n", 4 * (int64_t)SHORT_MS);
     struct err err = token_fixture_sign(&fixture, 1, clock_deadline(SHORT_MS));
     assert_int_equal(err.code, ERR_DEADLINE);
-    token_fixture_await(&fixture, TOKEN_READY);
+    assert_int_equal(token_fixture_sign(&fixture, 1, late()).code, ERR_OK);
     token_status(fixture.token, &status);
     assert_int_equal(status.timeouts, 1);
-    assert_int_equal(status.failures, 1);
-    assert_int_equal(token_fixture_sign(&fixture, 1, late()).code, ERR_OK);
     assert_int_equal(token_fixture_starts(&fixture), 2);
+}
+
+/* What a late answer says of the device still counts. */
+static void test_owed_bad_news(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        enum token_state then;
+        size_t starts;
+    } cases[] = {
+        {"1 1 wait-lost\n", TOKEN_READY, 2},
+        {"1 1 wait-pin\n", TOKEN_LATCHED, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+        ready_with(&fixture, cases[i].script, LONG_MS);
+        struct err err = token_fixture_sign(&fixture, 1, clock_deadline(SHORT_MS));
+        assert_int_equal(err.code, ERR_DEADLINE);
+        assert_int_equal(kill(worker_of(&fixture), SIGUSR1), 0);
+        bool serves = cases[i].then == TOKEN_READY;
+        await_busy(&fixture, 0);
+        err = token_fixture_sign(&fixture, 1, late());
+        assert_int_equal(err.code, serves ? ERR_OK : ERR_TOKEN_UNAVAILABLE);
+        token_fixture_await(&fixture, cases[i].then);
+        assert_int_equal(token_fixture_starts(&fixture), cases[i].starts);
+    }
 }
 
 /* A caller that comes too late does not cost a healthy worker its life. */
@@ -207,6 +275,7 @@ static void test_generate_faults(void **state)
         {"1 1 lost\n", ERR_TOKEN_UNAVAILABLE},
         {"1 1 item-lost\n", ERR_TOKEN_UNAVAILABLE},
         {"1 1 short\n", ERR_INTERNAL},
+        {"1 1 capacity\n", ERR_TOKEN_UNAVAILABLE},
         {"1 1 exists\n", ERR_CONFLICT},
         {"1 1 unsupported\n", ERR_UNSUPPORTED_BY_TOKEN},
     };
@@ -235,6 +304,43 @@ static void test_generate_hangs(void **state)
     struct err err =
         token_generate(fixture.token, &key, "label", clock_deadline(SHORT_MS), &public_key);
     assert_int_equal(err.code, ERR_DEADLINE);
+}
+
+static struct err generate_until(const struct token_fixture *fixture, int64_t deadline_ns)
+{
+    CLEANUP(buf_clear) struct buf public_key = {0};
+    struct token_key key = {.cka_id = {1}, .cka_id_len = 1, .algorithm = ALGORITHM_ECDSA_P256};
+    return token_generate(fixture->token, &key, "label", deadline_ns, &public_key);
+}
+
+/* One new key at a time, even when its caller has left; the others hold no channel meanwhile. */
+static void test_generate_turns(void **state)
+{
+    (void)state;
+    CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+    const struct token_wish wish = {"1 1 wait\n", 2, SHORT_MS / 2};
+    static const uint8_t id[] = {1};
+    token_fixture_ready(&fixture, &wish);
+    assert_int_equal(generate_until(&fixture, clock_deadline(SHORT_MS)).code, ERR_DEADLINE);
+    await_busy(&fixture, 1);
+    assert_int_equal(generate_until(&fixture, clock_deadline(SHORT_MS)).code, ERR_OVERLOADED);
+    struct err err = token_destroy(fixture.token, span_of(id, 1), clock_deadline(SHORT_MS));
+    assert_int_equal(err.code, ERR_OVERLOADED);
+    assert_int_equal(token_fixture_sign(&fixture, 1, late()).code, ERR_OK);
+    await_busy(&fixture, 1);
+    assert_int_equal(kill(worker_of(&fixture), SIGUSR1), 0);
+    assert_int_equal(generate_until(&fixture, late()).code, ERR_OK);
+    assert_int_equal(token_fixture_starts(&fixture), 1);
+}
+
+/* A new key that has too little time is not begun. */
+static void test_generate_too_late(void **state)
+{
+    (void)state;
+    CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+    ready_with(&fixture, "1 1 hang\n", LONG_MS);
+    assert_int_equal(generate_until(&fixture, clock_deadline(SHORT_MS)).code, ERR_OVERLOADED);
+    await_busy(&fixture, 0);
 }
 
 /* A destroy that died may have destroyed: nothing left on the second try is what was wanted. That
@@ -284,10 +390,14 @@ int main(void)
         cmocka_unit_test(test_batch_with_a_lost_item),
         cmocka_unit_test(test_missed_operation),
         cmocka_unit_test(test_missed_deadline),
+        cmocka_unit_test(test_owed_too_long),
+        cmocka_unit_test(test_owed_bad_news),
         cmocka_unit_test(test_too_late_to_send),
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_generate_faults),
         cmocka_unit_test(test_generate_hangs),
+        cmocka_unit_test(test_generate_turns),
+        cmocka_unit_test(test_generate_too_late),
         cmocka_unit_test(test_destroy_twice),
         cmocka_unit_test(test_inventory_faults),
     };

@@ -24,6 +24,7 @@ static struct worker_config config;
 static struct worker *worker;
 static struct work work;
 static CK_FUNCTION_LIST *list;
+static uint32_t frame_ms = 1000; /* the deadline in frames */
 
 static void write_pin(const char *pin)
 {
@@ -81,7 +82,7 @@ static struct frame_head answer_with(struct work *on, enum frame_kind kind, enum
                                      struct frame_item *replies)
 {
     CLEANUP(buf_clear) struct buf frame = {0};
-    struct frame_head head = {.kind = kind, .op = op, .deadline_ms = 1000};
+    struct frame_head head = {.kind = kind, .op = op, .deadline_ms = frame_ms};
     struct err err = frame_encode(&head, items, count, &frame);
     assert_int_equal(err.code, ERR_OK);
     err = frame_decode_head(span_of(frame.data, FRAME_HEAD_LEN), &head);
@@ -595,6 +596,67 @@ static void test_destroy(void **state)
     end();
 }
 
+/* A key that is not there is not searched again at once; one that is made then is found. */
+static void test_missing_is_remembered(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item item = mac_item(&key);
+    item.key.cka_id[0] = 7;
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_KEY_MISSING);
+    unsigned searches = fake_token_calls(FAKE_FIND_INIT);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_KEY_MISSING);
+    assert_int_equal(fake_token_calls(FAKE_FIND_INIT), searches);
+    key = new_key(ALGORITHM_HMAC_SHA256, 7);
+    item = mac_item(&key);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    end();
+}
+
+/* While a key is made, keys that are known work; one that must be searched is not waited for. */
+static void test_turn_is_taken(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item known = mac_item(&key);
+    struct frame_item unknown = known;
+    struct frame_item reply;
+    unknown.key.cka_id[0] = 7;
+    frame_ms = 20;
+    assert_true(turn_take(&worker->objects.turn, clock_mono_ns()));
+    assert_int_equal(run(TOKEN_SIGN, &known, NULL), FRAME_OK);
+    assert_int_equal(run(TOKEN_SIGN, &unknown, NULL), FRAME_CAPACITY);
+    assert_int_equal(answer_with(&work, FRAME_DESTROY, TOKEN_SIGN, &known, 1, &reply).class,
+                     FRAME_CAPACITY);
+    assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
+                     FRAME_CAPACITY);
+    turn_give(&worker->objects.turn);
+    frame_ms = 1000;
+    assert_int_equal(run(TOKEN_SIGN, &unknown, NULL), FRAME_KEY_MISSING);
+    end();
+}
+
+/* No item is begun after the deadline but the first. */
+static void test_batch_out_of_time(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item items[3] = {mac_item(&key), mac_item(&key), mac_item(&key)};
+    struct frame_item replies[3];
+    frame_ms = 0;
+    struct frame_head head = answer_with(&work, FRAME_RUN, TOKEN_SIGN, items, 3, replies);
+    frame_ms = 1000;
+    assert_int_equal(head.class, FRAME_OK);
+    assert_int_equal(replies[0].class, FRAME_OK);
+    assert_int_equal(replies[1].class, FRAME_CAPACITY);
+    assert_int_equal(replies[2].class, FRAME_CAPACITY);
+    assert_int_equal(replies[2].input.len, 0);
+    end();
+}
+
 /* A search that fails half-way must not poison its session. */
 static void test_find_fails(void **state)
 {
@@ -602,10 +664,14 @@ static void test_find_fails(void **state)
     begin(1);
     struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
     struct frame_item item = mac_item(&key);
+    struct frame_item reply;
+    /* in a new epoch the new key must be searched */
+    fake_token_reset_device();
+    assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
+                     FRAME_OK);
     fake_token_fail(FAKE_FIND, CKR_OPERATION_NOT_INITIALIZED, 0, 1);
     assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
     fake_token_fail(FAKE_FIND_INIT, CKR_DEVICE_ERROR, 0, 1);
-    struct frame_item reply;
     assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
                      FRAME_DEVICE_LOST);
     assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
@@ -710,6 +776,9 @@ int main(void)
         CASE(test_probe_of_a_dying_device),
         CASE(test_destroy),
         CASE(test_find_fails),
+        CASE(test_missing_is_remembered),
+        CASE(test_turn_is_taken),
+        CASE(test_batch_out_of_time),
         CASE(test_single_flight),
         CASE(test_resets_under_load),
     };
