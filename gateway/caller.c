@@ -6,7 +6,6 @@
 
 #include <strings.h>
 
-#define BEARER_PREFIX  "hg_"
 #define BEARER_LEN_MAX 256
 
 /* RFC 6750 §2.1: the scheme's name is case-insensitive (RFC 9110 §11.1), one blank follows. */

@@ -6,6 +6,9 @@
 #include "gateway/pipeline.h"
 #include "keystore/keystore.h"
 
+/* What every bearer token of ours starts with. */
+#define BEARER_PREFIX "hg_"
+
 /* Writes the principal. ERR_UNAUTHENTICATED when the request proves none, proves it wrongly, or
  * proves two that are not the same. */
 MUST_USE struct err caller_identify(struct keystore *store, const struct request *request,

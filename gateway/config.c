@@ -17,15 +17,17 @@
 #include "gateway/listen_socket.h"
 #include "gateway/worker_path.h"
 
-#define DEFAULT_LISTEN          "127.0.0.1:8200"
-#define DEFAULT_CHANNELS        16
-#define DEFAULT_OPERATION_S     10
-#define DEFAULT_IO_THREADS      1
-#define DEFAULT_REQUEST_THREADS 32
-#define DEFAULT_CONNECTIONS     4096
-#define DEFAULT_RECEIVE_S       30
-#define DEFAULT_REQUEST_S       30
-#define DEFAULT_JWKS_S          300
+#define DEFAULT_LISTEN        "127.0.0.1:8200"
+#define DEFAULT_CHANNELS      16
+#define DEFAULT_OPERATION_S   10
+#define DEFAULT_IO_THREADS    1
+#define SPARE_REQUEST_THREADS 32 /* that one token that hangs cannot hold */
+#define TOKEN_REQUEST_THREADS 32 /* for each token, or one for each channel */
+#define REQUEST_THREADS_MAX   1024
+#define DEFAULT_CONNECTIONS   4096
+#define DEFAULT_RECEIVE_S     30
+#define DEFAULT_REQUEST_S     30
+#define DEFAULT_JWKS_S        300
 
 /* What config_load gives out: the face, and what it points into. */
 struct loaded {
@@ -214,6 +216,25 @@ static void check_public_url(struct check *check, struct loaded *loaded)
     loaded->config.public_url = loaded->public_url;
 }
 
+/* Some for each token and some more, so that a token that hangs cannot hold them all. */
+static unsigned default_request_threads(const struct config *config)
+{
+    unsigned threads = SPARE_REQUEST_THREADS;
+    for (size_t i = 0; i < config->token_count; i++) {
+        unsigned channels = config->tokens[i].channels;
+        threads += channels > TOKEN_REQUEST_THREADS ? channels : TOKEN_REQUEST_THREADS;
+    }
+    return threads < REQUEST_THREADS_MAX ? threads : REQUEST_THREADS_MAX;
+}
+
+/* What a token may hold of the request threads; the rest is for the others, half of few. */
+static unsigned calls_max_of(const struct config *config)
+{
+    unsigned threads = config->request_threads;
+    unsigned spare = threads < 2 * SPARE_REQUEST_THREADS ? threads / 2 : SPARE_REQUEST_THREADS;
+    return config->token_count > 1 ? threads - spare : 0;
+}
+
 static void check_limits(struct check *check, struct loaded *loaded)
 {
     const struct config_file *file = loaded->file;
@@ -221,7 +242,8 @@ static void check_limits(struct check *check, struct loaded *loaded)
     config->io_threads =
         check_number(check, "io_threads", file->io_threads, DEFAULT_IO_THREADS, 64);
     config->request_threads = check_number(check, "request_threads", file->request_threads,
-                                           DEFAULT_REQUEST_THREADS, 1024);
+                                           default_request_threads(config), REQUEST_THREADS_MAX);
+    config->calls_max = calls_max_of(config);
     config->connections_max =
         check_number(check, "connections", file->connections, DEFAULT_CONNECTIONS, 100000);
     config->receive_ms =

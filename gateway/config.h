@@ -27,6 +27,8 @@ struct config {
     const char *default_token; /* name; default the first */
     unsigned io_threads;
     unsigned request_threads;
+    unsigned
+        calls_max; /* of one token, under way and waiting; 0: no limit, as for one token alone */
     unsigned connections_max;
     int64_t receive_ms;
     int64_t request_ms;

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/name.h"
+#include "gateway/caller.h"
 #include "gateway/problem.h"
 
 #define UNROUTED_TEXT_MAX 96
@@ -22,14 +24,51 @@ static const char *outcome_of(int status)
     return status < 500 ? "refused" : "failed";
 }
 
+static bool is_bearer_char(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+}
+
+/* Copies what a caller put into the path, cut to fit, with `hg_*` for each bearer token that got in
+ * there by mistake: the log is read by people who must not have it. */
+static struct span mask_bearers(struct span from, char *text, size_t text_max)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < from.len && len + 1 < text_max; i++) {
+        bool at_start = i == 0 || !is_bearer_char(from.data[i - 1]);
+        bool bearer = at_start && span_starts(span_of(from.data + i, from.len - i), BEARER_PREFIX);
+        if (!bearer) {
+            text[len++] = (char)from.data[i];
+            continue;
+        }
+        len += (size_t)snprintf(text + len, text_max - len, BEARER_PREFIX "*");
+        while (i + 1 < from.len && is_bearer_char(from.data[i + 1])) {
+            i++;
+        }
+    }
+    len = len < text_max ? len : text_max - 1;
+    text[len] = '\0';
+    return span_of(text, len);
+}
+
 /* For a request that no route took: what was asked, cut. */
 static struct span unrouted_text(const struct request *request, char text[UNROUTED_TEXT_MAX])
 {
-    int path_len =
-        request->path.len < UNROUTED_TEXT_MAX ? (int)request->path.len : UNROUTED_TEXT_MAX;
-    snprintf(text, UNROUTED_TEXT_MAX, "%s %.*s", method_name(request->method), path_len,
-             (const char *)request->path.data);
-    return span_text(text);
+    size_t len = (size_t)snprintf(text, UNROUTED_TEXT_MAX, "%s ", method_name(request->method));
+    struct span path = mask_bearers(request->path, text + len, UNROUTED_TEXT_MAX - len);
+    return span_of(text, len + path.len);
+}
+
+/* The key that was asked for; what only looks like a name, because no key has it, is masked. */
+static struct span key_text(const struct call *call, char text[NAME_MAX_LEN + 1])
+{
+    enum route_target target = call->route != NULL ? call->route->target : TARGET_NONE;
+    if (target == TARGET_REST) {
+        return span_of(NULL, 0);
+    }
+    bool unknown = target == TARGET_KEY && call->key == NULL;
+    return unknown ? mask_bearers(call->target, text, NAME_MAX_LEN + 1) : call->target;
 }
 
 static struct span source_text(const struct request *request, char text[SOURCE_MAX])
@@ -41,19 +80,25 @@ static struct span source_text(const struct request *request, char text[SOURCE_M
     return span_text(text);
 }
 
-/* What intent and final record have in common; spans of the call and its exchange. */
-static struct audit_record record_of(const struct call *call, char source[SOURCE_MAX])
+/* What a record points to, where the call and its exchange do not have it as it should stand. */
+struct texts {
+    char source[SOURCE_MAX];
+    char key[NAME_MAX_LEN + 1];
+    char unrouted[UNROUTED_TEXT_MAX];
+};
+
+/* What intent and final record have in common; spans of the call, its exchange and `texts`. */
+static struct audit_record record_of(const struct call *call, struct texts *texts)
 {
     const struct request *request = &call->exchange->request;
-    enum route_target target = call->route != NULL ? call->route->target : TARGET_NONE;
     struct audit_record record = {
         .time = request->arrived_ms,
         .request_id = span_text(request->id),
         .traceparent = request->traceparent,
         .principal = span_text(call->principal),
-        .source = source_text(request, source),
+        .source = source_text(request, texts->source),
         .operation = call->route != NULL ? span_text(call->route->operation) : span_of(NULL, 0),
-        .key = target == TARGET_REST ? span_of(NULL, 0) : call->target,
+        .key = key_text(call, texts->key),
         .version = call->version != 0 ? call->version : call->version_asked,
         .has_digest = call->has_digest,
         .items = call->items,
@@ -66,8 +111,8 @@ static struct audit_record record_of(const struct call *call, char source[SOURCE
 
 struct err call_intent(const struct call *call)
 {
-    char source[SOURCE_MAX];
-    struct audit_record record = record_of(call, source);
+    struct texts texts;
+    struct audit_record record = record_of(call, &texts);
     record.kind = "intent";
     record.outcome = "ok";
     struct err err = audit_write(call->gateway->audit, &record);
@@ -107,8 +152,7 @@ static void released(void *arg, const struct err *err, uint64_t seq)
 
 void departure_start(const struct call *call, const struct err *err)
 {
-    char source[SOURCE_MAX];
-    char unrouted[UNROUTED_TEXT_MAX];
+    struct texts texts;
     struct exchange *exchange = call->exchange;
     struct departure departure = {.gateway = call->gateway,
                                   .exchange = exchange,
@@ -118,9 +162,9 @@ void departure_start(const struct call *call, const struct err *err)
         send_counted(&departure);
         return;
     }
-    struct audit_record record = record_of(call, source);
+    struct audit_record record = record_of(call, &texts);
     if (call->route == NULL) {
-        record.operation = unrouted_text(&exchange->request, unrouted);
+        record.operation = unrouted_text(&exchange->request, texts.unrouted);
     }
     record.kind = "request";
     record.status = exchange->reply.status;

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/caller.h"
 #include "gateway/dev_inner.h"
 #include "gateway/listen_socket.h"
 
@@ -78,7 +79,7 @@ static void remove_ready(const struct dev *dev)
 
 static struct err make_secrets(struct dev *dev)
 {
-    TRY(secret_in(dev, "admin.token", "hg_", TOKEN_RANDOM, &dev->bearer));
+    TRY(secret_in(dev, "admin.token", BEARER_PREFIX, TOKEN_RANDOM, &dev->bearer));
     TRY(secret_in(dev, "aws.id", "HGDEV", 12, &dev->aws_id));
     TRY(secret_in(dev, "aws.secret", "", 30, &dev->aws_secret));
     CLEANUP(mem_free_at) char *voters = path_in(dev, "voters");

@@ -204,6 +204,15 @@ struct err http_shape_method(const char *method, enum method *out)
     return err_new(ERR_METHOD_NOT_ALLOWED, __func__, "nothing here has this method");
 }
 
+bool http_shape_parameters(struct span query)
+{
+    size_t parameters = 1;
+    for (size_t i = 0; i < query.len; i++) {
+        parameters += query.data[i] == '&' ? 1 : 0;
+    }
+    return parameters <= HTTP_PARAMETERS_MAX;
+}
+
 struct err http_shape_target(struct span target, struct span *out_path, struct span *out_query)
 {
     ENSURE(target.len <= HTTP_TARGET_MAX, ERR_INVALID_PATH, "the path is over %d characters",
@@ -223,11 +232,14 @@ struct err http_shape_target(struct span target, struct span *out_path, struct s
         ENSURE(!in_path || i == 0 || c != target.data[i - 1] || (c != '/' && c != '.'),
                ERR_INVALID_PATH, "the path has // or ..");
     }
-    *out_path = span_of(target.data, path_len);
-    *out_query = (struct span){0};
+    struct span query = {0};
     if (path_len < target.len) {
-        *out_query = span_of(target.data + path_len + 1, target.len - path_len - 1);
+        query = span_of(target.data + path_len + 1, target.len - path_len - 1);
     }
+    ENSURE(http_shape_parameters(query), ERR_INVALID_FIELD, "the query has more than %d parameters",
+           HTTP_PARAMETERS_MAX);
+    *out_path = span_of(target.data, path_len);
+    *out_query = query;
     return err_ok();
 }
 

@@ -6,9 +6,10 @@
 
 #include "gateway/exchange.h"
 
-#define HTTP_HEADERS_MAX 64
-#define HTTP_TARGET_MAX  2048
-#define HTTP_HEAD_MAX    8192 /* request line and headers, in bytes */
+#define HTTP_HEADERS_MAX    64
+#define HTTP_TARGET_MAX     2048
+#define HTTP_PARAMETERS_MAX 64
+#define HTTP_HEAD_MAX       8192 /* request line and headers, in bytes */
 
 struct http_header {
     struct span name;
@@ -59,8 +60,10 @@ MUST_USE struct err http_shape_framing(const struct http_fields *found, size_t b
 MUST_USE struct err http_shape_version(const char *version);
 /* ERR_METHOD_NOT_ALLOWED for one that no route has. */
 MUST_USE struct err http_shape_method(const char *method, enum method *out);
+/* Whether a query, or a target, has few enough parameters for the library's memory. */
+bool http_shape_parameters(struct span query);
 /* Origin form only; no `%`, `//`, `..` in the path, no `#`, control, blank or 8-bit bytes anywhere:
- * ERR_INVALID_PATH. Query comes out without its `?`. */
+ * ERR_INVALID_PATH; too many parameters: ERR_INVALID_FIELD. Query comes out without its `?`. */
 MUST_USE struct err http_shape_target(struct span target, struct span *out_path,
                                       struct span *out_query);
 /* Whether a caller's X-Request-Id may be kept: 1 to REQUEST_ID_MAX of letters, digits, `-._:`. */

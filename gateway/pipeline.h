@@ -84,4 +84,7 @@ MUST_USE struct err route_find(const struct request *request, const struct route
                                struct span *out_target, uint32_t *out_version,
                                const char **out_allow);
 
+/* Whether it is for a health route, which must answer while every other request waits. */
+bool route_is_urgent(const struct request *request);
+
 #endif

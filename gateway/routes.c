@@ -164,3 +164,14 @@ struct err route_find(const struct request *request, const struct route **out_ro
     *out_version = version;
     return err_ok();
 }
+
+bool route_is_urgent(const struct request *request)
+{
+    for (size_t i = 0; i < route_count; i++) {
+        if (routes[i].access == ACCESS_HEALTH && routes[i].method == request->method &&
+            span_is(request->path, routes[i].path)) {
+            return true;
+        }
+    }
+    return false;
+}

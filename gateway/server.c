@@ -1,5 +1,5 @@
 /* Starts, watches and stops the HTTP library: two daemons (TCP and local socket) with epoll
- * threads of their own, one pool of request threads, one reaper.
+ * threads of their own, two pools of request threads (what is urgent has its own), one reaper.
  *
  * The audit of header blocks and the way requests are suspended rest on observed behaviour of one
  * version of libmicrohttpd, so any other is refused at start. Stopping has an order that loses no
@@ -92,6 +92,11 @@ struct err server_open(const struct server_config *config, server_handler *handl
     server->reaper = reaper_open(config->receive_ms);
     server->linger = linger_open();
     server->pool = request_pool_open(config->request_threads, config->queue_max, handler, context);
+    server->urgent = config->urgent;
+    if (config->urgent != NULL) {
+        server->urgent_pool =
+            request_pool_open(SERVER_URGENT_THREADS, config->queue_max, handler, context);
+    }
     *out = server; /* before the first request, whose handler may look at it */
     struct err err = open_listeners(server, config);
     if (err.code != ERR_OK) {
@@ -168,6 +173,7 @@ void server_close(struct server *server, int64_t drain_ms)
         calm = wait_calm(server, clock_deadline(STOP_NOTICE_MS));
     }
     request_pool_close(server->pool);
+    request_pool_close(server->urgent_pool);
     stop_listener(&server->tcp);
     stop_listener(&server->local);
     reaper_close(server->reaper);
@@ -182,6 +188,7 @@ void server_close(struct server *server, int64_t drain_ms)
 
 void server_status(struct server *server, struct server_status *out)
 {
+    struct request_pool *urgent = server->urgent_pool;
     *out = (struct server_status){
         .connections = atomic_load(&server->connections),
         .requests = atomic_load(&server->requests),
@@ -189,6 +196,7 @@ void server_status(struct server *server, struct server_status *out)
         .refused_size = atomic_load(&server->refused_size),
         .refused_overload = atomic_load(&server->refused_overload),
         .timed_out = reaper_count(server->reaper),
-        .queued = request_pool_waiting(server->pool),
+        .queued = request_pool_waiting(server->pool) +
+                  (urgent != NULL ? request_pool_waiting(urgent) : 0),
     };
 }

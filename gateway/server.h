@@ -6,6 +6,8 @@
 
 #include "gateway/exchange.h"
 
+#define SERVER_URGENT_THREADS 4
+
 struct server;
 
 /* Runs in a request thread and leads to exactly one exchange_send, here or in another thread. */
@@ -17,6 +19,9 @@ struct server_config {
     const char *socket_path; /* the local socket, or NULL */
     unsigned io_threads;
     unsigned request_threads;
+    /* What must not wait behind other requests: it gets SERVER_URGENT_THREADS threads of its own.
+     * Only path and method are looked at, in an I/O thread. NULL: nothing. */
+    bool (*urgent)(const struct request *request);
     unsigned connections_max;
     size_t queue_max; /* whole requests that may wait for a thread; more: 503 at once */
     size_t body_max;

@@ -27,6 +27,8 @@ struct server {
     size_t body_max;
     int64_t request_ms;
     struct request_pool *pool;
+    struct request_pool *urgent_pool; /* NULL: nothing is urgent */
+    bool (*urgent)(const struct request *request);
     struct reaper *reaper;
     struct linger_pool *linger;
     _Atomic bool draining; /* replies end their connections */
@@ -41,12 +43,15 @@ struct server {
     pthread_cond_t calm;
 };
 
+struct inbound;
+
 /* The caller's side of one TCP or local connection; the library's socket_context. */
 struct connection {
     struct reaper_entry deadline;
     uid_t uid;
-    bool unknown; /* local, but the kernel did not say whose: nothing is answered */
-    bool linger;  /* refused with unread bytes */
+    bool unknown;          /* local, but the kernel did not say whose: nothing is answered */
+    bool linger;           /* refused with unread bytes */
+    struct inbound *begun; /* its end has not come; or NULL */
     char source[SOURCE_MAX];
 };
 

@@ -4,9 +4,12 @@
  * (first with the headers, then with pieces of the body, then once when it is whole, and once more
  * after the reply was made), end. Between the last two the connection is suspended and the
  * exchange belongs to a request thread; exchange_send gives it back by resuming, and touches
- * nothing afterwards. Memory is freed in end alone, which comes exactly once.
- * Spans of the request point into the library's memory for this connection, which lives until end.
- * What is refused here never reaches a request thread, and its connection ends. */
+ * nothing afterwards. Memory is freed in end, which comes exactly once after answer; the library
+ * may give a request up before, and then it goes with its connection. Spans of the request point
+ * into the library's memory for this connection, which lives until end. What is refused here never
+ * reaches a request thread, and its connection ends. */
+#include <sys/socket.h>
+
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
@@ -31,6 +34,15 @@ static void note_source(struct MHD_Connection *mhd, struct connection *connectio
     listen_address_text(info->client_addr, connection->source, sizeof(connection->source));
 }
 
+/* The library gives up a request whose query does not fit its memory, and no end comes for it. */
+static void forget(struct server *server, struct connection *connection)
+{
+    if (connection->begun != NULL) {
+        atomic_fetch_add(&server->refused_shape, 1);
+        mem_free(connection->begun);
+    }
+}
+
 void server_notify_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                               enum MHD_ConnectionNotificationCode code)
 {
@@ -50,6 +62,7 @@ void server_notify_connection(void *context, struct MHD_Connection *mhd, void **
         linger_add(server->linger, connection->deadline.fd);
     }
     atomic_fetch_sub(&server->connections, 1);
+    forget(server, connection);
     mem_free(connection);
 }
 
@@ -65,9 +78,14 @@ void *server_begin_request(void *context, const char *target, struct MHD_Connect
     inbound->mhd = mhd;
     inbound->connection =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    inbound->connection->begun = inbound;
     inbound->target_at = target;
     inbound->target_len = len;
     memcpy(inbound->target, target, kept);
+    if (!http_shape_parameters(span_of(target, len))) {
+        /* what has come is refused where the library can; where it gives up, it would wait on */
+        (void)shutdown(inbound->connection->deadline.fd, SHUT_RD);
+    }
     struct request *request = &inbound->exchange.request;
     request->local = listener->local;
     request->uid = inbound->connection->uid;
@@ -92,6 +110,7 @@ void server_end_request(void *context, struct MHD_Connection *mhd, void **reques
         return;
     }
     *request_context = NULL;
+    inbound->connection->begun = NULL;
     struct server *server = inbound->server;
     bool handed_over = inbound->handed_over;
     if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && !inbound->last) {
@@ -229,7 +248,9 @@ static enum MHD_Result hand_over(struct inbound *inbound)
     request->arrived_ns = clock_mono_ns();
     request->deadline_ns = clock_deadline(server->request_ms);
     MHD_suspend_connection(inbound->mhd);
-    if (request_pool_submit(server->pool, &inbound->exchange)) {
+    bool urgent = server->urgent_pool != NULL && server->urgent(request);
+    struct request_pool *pool = urgent ? server->urgent_pool : server->pool;
+    if (request_pool_submit(pool, &inbound->exchange)) {
         atomic_fetch_add(&server->requests, 1);
     } else {
         refuse_overload(inbound);

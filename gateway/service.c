@@ -71,7 +71,8 @@ static struct err open_tokens(struct gateway *gateway)
                                       .worker_path = config->worker,
                                       .worker_config = token->config,
                                       .channels = token->channels,
-                                      .operation_ms = token->operation_ms};
+                                      .operation_ms = token->operation_ms,
+                                      .calls_max = config->calls_max};
         struct err err = token_open(&wanted, &gateway->tokens[i]);
         if (err.code != ERR_OK) {
             return explain(err, "token", token->name, "check `worker` and the token's `config`");
@@ -131,6 +132,7 @@ struct err service_serve(struct service *service)
                                    .socket_path = config->socket_path,
                                    .io_threads = config->io_threads,
                                    .request_threads = config->request_threads,
+                                   .urgent = route_is_urgent,
                                    .connections_max = config->connections_max,
                                    .queue_max = REQUEST_QUEUE_MAX,
                                    .body_max = BODY_MAX,

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "gateway/caller.h"
 #include "gateway/ops/core_ops.h"
 #include "gateway/policy.h"
 
-#define BEARER_PREFIX       "hg_"
 #define BEARER_RANDOM_BYTES 32
 
 /* A bearer's name is one segment of a key's name. */

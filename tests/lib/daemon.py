@@ -80,8 +80,8 @@ class Daemon:
         self.env = {}
 
     # --- life ---
-    def launch(self, *arguments, **environment):
-        """Runs hsmgated with these arguments until it is ready."""
+    def launch(self, *arguments, descriptors=(), **environment):
+        """Runs hsmgated with these arguments until it is ready; it inherits the descriptors."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = str(self.data.parent / (self.data.name + ".notify"))
         with contextlib.suppress(FileNotFoundError):
@@ -89,7 +89,7 @@ class Daemon:
         notify.bind(path)
         self.log = open(self.data.parent / (self.data.name + ".log"), "ab")
         self.process = subprocess.Popen([programs() / "hsmgated", *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        env=dict(os.environ, NOTIFY_SOCKET=path, **environment))
+                                        pass_fds=descriptors, env=dict(os.environ, NOTIFY_SOCKET=path, **environment))
         try:
             self._wait_ready(notify)
         finally:
@@ -138,7 +138,11 @@ class Daemon:
                 os.unlink(str(self.data) + suffix)
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.remove()
+            raise
 
     def __exit__(self, kind, value, trace):
         try:

@@ -40,10 +40,24 @@ static void test_defaults(void **state)
     assert_int_equal(config->tokens[0].operation_ms, 10000);
     assert_string_equal(config->default_token, "main");
     assert_int_equal(config->io_threads, 1);
-    assert_int_equal(config->request_threads, 32);
+    assert_int_equal(config->request_threads, 64);
+    assert_int_equal(config->calls_max, 0);
     assert_int_equal(config->receive_ms, 30000);
     assert_int_equal(config->request_ms, 30000);
     assert_int_equal(config->jwks_max_age_s, 300);
+    config_free(config);
+}
+
+static void test_request_threads_follow_tokens(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err = load(BASE TOKEN "    channels: 40\n  - name: other\n    config: /dev/null\n",
+                          &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    assert_int_equal(config->request_threads, 32 + 40 + 32);
+    assert_int_equal(config->calls_max, 40 + 32);
     config_free(config);
 }
 
@@ -81,6 +95,25 @@ static void test_everything_given(void **state)
     assert_int_equal(config->request_ms, 5000);
     assert_int_equal(config->jwks_max_age_s, 600);
     config_free(config);
+}
+
+static void test_no_token_may_hold_every_thread(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *threads;
+        unsigned calls_max;
+    } cases[] = {{"1", 1}, {"2", 1}, {"33", 17}, {"63", 32}, {"64", 32}, {"65", 33}, {"100", 68}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_clear) struct buf message = {0};
+        CLEANUP(mem_free_at)
+        char *text = mem_format("%s  - name: other\n    config: /dev/null\nrequest_threads: %s\n",
+                                BASE TOKEN, cases[i].threads);
+        struct config *config = NULL;
+        assert_int_equal(load(text, &config, &message).code, ERR_OK);
+        assert_int_equal(config->calls_max, cases[i].calls_max);
+        config_free(config);
+    }
 }
 
 struct finding {
@@ -163,8 +196,12 @@ static void test_missing_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_everything_given),
-        cmocka_unit_test(test_findings),     cmocka_unit_test(test_all_findings_come_together),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_request_threads_follow_tokens),
+        cmocka_unit_test(test_no_token_may_hold_every_thread),
+        cmocka_unit_test(test_everything_given),
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_all_findings_come_together),
         cmocka_unit_test(test_missing_file),
     };
     (void)snprintf(path, sizeof(path), "/tmp/hsmgate-config-%d.yaml", (int)getpid());

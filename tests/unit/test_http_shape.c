@@ -203,6 +203,12 @@ static void test_target(void **state)
     assert_int_equal(err.code, ERR_OK);
     err = http_shape_target(span_of(longest, HTTP_TARGET_MAX + 1), &path, &query);
     assert_int_equal(err.code, ERR_INVALID_PATH);
+    memset(longest + 1, '&', HTTP_TARGET_MAX);
+    longest[1] = '?';
+    err = http_shape_target(span_of(longest, 2 + HTTP_PARAMETERS_MAX - 1), &path, &query);
+    assert_int_equal(err.code, ERR_OK);
+    err = http_shape_target(span_of(longest, 2 + HTTP_PARAMETERS_MAX), &path, &query);
+    assert_int_equal(err.code, ERR_INVALID_FIELD);
 }
 
 static void test_request_id(void **state)

@@ -242,6 +242,66 @@ static void refused_shapes_are_recorded(void **state)
     assert_span_is(text, "refused");
 }
 
+/* A bearer token in the path, by a client's mistake, is not for those who read the log. */
+static void bearer_tokens_in_the_path_are_masked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *member, *value;
+    } rows[] = {
+        {"/v1/keys/hg_Abc-123_x", "operation", "GET /v1/keys/hg_*"},
+        {"/v1/keys/hg_", "operation", "GET /v1/keys/hg_*"},
+        {"/v1/keys/a/hg_X:rotate", "operation", "GET /v1/keys/a/hg_*:rotate"},
+        {"/hg_X/hg_Y/high_hg_z", "operation", "GET /hg_*/hg_*/high_hg_z"},
+        {"/v1/keys/team/hg_abc@2:public-key", "key", "team/hg_*"},
+        {"/v1/keys/team/a_hg_abc", "key", "team/a_hg_abc"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(json_clear) struct json record = {0};
+        struct span text = {0};
+        CLEANUP(answer_clear)
+        struct answer answer = ask(
+            &(struct asking){.method = METHOD_GET, .path = rows[i].path, .bearer = ADMIN_TOKEN});
+        assert_true(answer.status >= 400);
+        fixture_last_record(&fixture, &record);
+        assert_true(json_as_text(json_member(record.root, rows[i].member), &text));
+        assert_span_is(text, rows[i].value);
+    }
+}
+
+/* A key may be called so; then the record says which one it was. */
+static void known_keys_are_not_masked(void **state)
+{
+    (void)state;
+    CLEANUP(json_clear) struct json record = {0};
+    struct span text = {0};
+    fixture_make_key(&fixture, "pay/hg_team/jwt", "");
+    expect(&(struct asking){.method = METHOD_GET,
+                            .path = "/v1/keys/pay/hg_team/jwt",
+                            .bearer = OTHER_TOKEN},
+           403, "forbidden");
+    fixture_last_record(&fixture, &record);
+    assert_true(json_as_text(json_member(record.root, "key"), &text));
+    assert_span_is(text, "pay/hg_team/jwt");
+}
+
+/* A path longer than the record's room, with tokens on the edge. */
+static void long_paths_are_cut(void **state)
+{
+    (void)state;
+    for (size_t blank = 70; blank < 100; blank++) {
+        CLEANUP(json_clear) struct json record = {0};
+        struct span text = {0};
+        char path[160];
+        (void)snprintf(path, sizeof(path), "/%0*d/hg_SECRET/hg_SECRET", (int)blank, 0);
+        expect(&(struct asking){.method = METHOD_GET, .path = path}, 404, "not_found");
+        fixture_last_record(&fixture, &record);
+        assert_true(json_as_text(json_member(record.root, "operation"), &text));
+        assert_in_range(text.len, 75, 95);
+        assert_null(memmem(text.data, text.len, "SECRET", 6));
+    }
+}
+
 static void health_leaves_no_record(void **state)
 {
     (void)state;
@@ -378,6 +438,9 @@ int main(void)
         TEST(approval_stops_what_reveals),
         TEST(every_request_is_recorded),
         TEST(refused_shapes_are_recorded),
+        TEST(bearer_tokens_in_the_path_are_masked),
+        TEST(known_keys_are_not_masked),
+        TEST(long_paths_are_cut),
         TEST(health_leaves_no_record),
         TEST(failures_of_the_token_stay_inside),
         TEST(threads_do_not_disturb_each_other),

@@ -159,13 +159,32 @@ static void the_table_is_whole(void **state)
     }
 }
 
+static void only_health_is_urgent(void **state)
+{
+    (void)state;
+    static const struct {
+        enum method method;
+        const char *path;
+        bool urgent;
+    } rows[] = {
+        {METHOD_GET, "/healthz", true},          {METHOD_GET, "/readyz", true},
+        {METHOD_GET, "/metrics", true},          {METHOD_POST, "/healthz", false},
+        {METHOD_GET, "/healthz/", false},        {METHOD_GET, "/health", false},
+        {METHOD_GET, "/v1/version", false},      {METHOD_GET, "/v1/keys/a/b", false},
+        {METHOD_GET, "/v1/keys/healthz", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct request request = {.method = rows[i].method, .path = span_text(rows[i].path)};
+        assert_int_equal(route_is_urgent(&request), rows[i].urgent);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_lead_to_handlers),
-        cmocka_unit_test(other_paths_are_refused),
-        cmocka_unit_test(allow_names_what_is_served),
-        cmocka_unit_test(the_table_is_whole),
+        cmocka_unit_test(paths_lead_to_handlers),     cmocka_unit_test(other_paths_are_refused),
+        cmocka_unit_test(allow_names_what_is_served), cmocka_unit_test(the_table_is_whole),
+        cmocka_unit_test(only_health_is_urgent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,65 @@ static void test_full_queue_refuses_at_once(void **state)
     fixture_close(fixture);
 }
 
+static bool is_urgent(const struct request *request)
+{
+    return span_is(request->path, "/urgent");
+}
+
+/* Every thread is held and the queue is full: what is urgent is answered all the same. */
+static void test_urgent_requests_pass_by(void **state)
+{
+    (void)state;
+    struct server_config config = usual_config();
+    config.request_threads = 1;
+    config.queue_max = 1;
+    config.urgent = is_urgent;
+    struct fixture *fixture = fixture_open(&config);
+    int running = dial(fixture);
+    send_text(running, "GET /hold HTTP/1.1\r\n" CLOSE "\r\n");
+    wait_held(fixture, 1);
+    int waiting = dial(fixture);
+    send_text(waiting, "GET /waiting HTTP/1.1\r\n" CLOSE "\r\n");
+    struct server_status status = {0};
+    while (status.queued == 0) {
+        server_status(fixture->server, &status);
+    }
+    CLEANUP(mem_free_at) char *urgent = ask(fixture, "GET /urgent HTTP/1.1\r\n" CLOSE "\r\n");
+    assert_has(urgent, "HTTP/1.1 200 ");
+    CLEANUP(mem_free_at) char *other = ask(fixture, "GET /urgent/not HTTP/1.1\r\n" CLOSE "\r\n");
+    assert_has(other, "HTTP/1.1 503 ");
+    server_status(fixture->server, &status);
+    assert_int_equal(status.queued, 1);
+    release_held(fixture);
+    CLEANUP(mem_free_at) char *first = read_all(running);
+    CLEANUP(mem_free_at) char *second = read_all(waiting);
+    assert_has(first, "path=/hold\n");
+    assert_has(second, "path=/waiting\n");
+    fixture_close(fixture);
+}
+
+/* The library has no room for so many parameters and never tells of the end of such a request: the
+ * leak check at exit counts what was made for it. */
+static void test_requests_that_the_library_forgets(void **state)
+{
+    struct fixture *fixture = *state;
+    char request[2048] = "GET /?";
+    for (int i = 0; i < 900; i++) {
+        memcpy(request + 6 + 2 * (size_t)i, "a&", 2);
+    }
+    memcpy(request + 6 + 1800, " HTTP/1.1\r\n" CLOSE "\r\n", sizeof(" HTTP/1.1\r\n" CLOSE "\r\n"));
+    for (int i = 0; i < 20; i++) {
+        CLEANUP(mem_free_at) char *answer = ask(fixture, request);
+        assert_lacks(answer, "HTTP/1.1 200 ");
+    }
+    CLEANUP(mem_free_at) char *good = ask(fixture, "GET / HTTP/1.1\r\n" CLOSE "\r\n");
+    assert_has(good, "HTTP/1.1 200 ");
+    struct server_status status;
+    server_status(fixture->server, &status);
+    assert_int_equal(status.refused_shape, 20);
+    assert_int_equal(status.timed_out, 0);
+}
+
 static void test_local_socket(void **state)
 {
     (void)state;
@@ -284,6 +343,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_client_goes_away, set_up, tear_down),
         cmocka_unit_test(test_full_queue_refuses_at_once),
+        cmocka_unit_test(test_urgent_requests_pass_by),
+        cmocka_unit_test_setup_teardown(test_requests_that_the_library_forgets, set_up, tear_down),
         cmocka_unit_test(test_local_socket),
         cmocka_unit_test(test_slow_clients_are_closed),
         cmocka_unit_test(test_running_requests_are_not_closed),
