@@ -49,6 +49,13 @@ def until(what, check):
     raise AssertionError(f"not in {LOOK_SECONDS} s: {what}")
 
 
+def stand_still(pid):
+    """Stops a process as a hang would; returns when every thread of it stands, which the signal alone does not promise."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    until("every thread has stopped", lambda: all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks.iterdir()))
+
+
 class Refused(Exception):
     """An answer other than 2xx, with its problem document."""
 

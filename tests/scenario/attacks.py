@@ -12,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from daemon import until
+from daemon import stand_still, until
 from gateway import Gateway, b64, programs
 
 AES = "attack/on/aes"
@@ -274,7 +274,7 @@ def test_health_answers_while_a_token_that_hangs_holds_every_thread(own):
         answers.append(own.call("POST", f"/v1/keys/{EC}:sign", {"message": ""}).status)
 
     threads = [threading.Thread(target=sign, args=(i,)) for i in range(80)]
-    os.kill(worker, signal.SIGSTOP)
+    stand_still(worker)
     try:
         for thread in threads:
             thread.start()

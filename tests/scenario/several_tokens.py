@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from configured import MODULE, Configured
-from daemon import b64, until
+from daemon import b64, stand_still, until
 
 REQUESTS = 100
 CROWD = 120  # more than all request threads, and than one token may hold of them
@@ -41,7 +41,7 @@ class Callers:
 @contextlib.contextmanager
 def stopped(pid):
     """A worker that hangs, as a module that does not return."""
-    os.kill(pid, signal.SIGSTOP)
+    stand_still(pid)
     try:
         yield
     finally:
