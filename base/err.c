@@ -29,6 +29,7 @@ static const char *const words[ERR_COUNT] = {
     [ERR_NOT_FOUND] = "not_found",
     [ERR_METHOD_NOT_ALLOWED] = "method_not_allowed",
     [ERR_CONFLICT] = "conflict",
+    [ERR_DUAL_ROLE] = "dual_role",
     [ERR_INVALID_STATE] = "invalid_state",
     [ERR_KEY_EXHAUSTED] = "key_exhausted",
     [ERR_RATE_LIMITED] = "rate_limited",

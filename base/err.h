@@ -31,6 +31,7 @@ enum err_code {
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
     ERR_CONFLICT,      /* the name or resource is already there */
+    ERR_DUAL_ROLE,     /* one principal would both use and manage one key */
     ERR_INVALID_STATE, /* the version's state forbids this */
     ERR_KEY_EXHAUSTED, /* GCM uses at their limit: rotate */
     ERR_RATE_LIMITED,

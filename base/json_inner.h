@@ -7,6 +7,9 @@
 /* Checks that the text is one value of RFC 8259 under the limits of json.h; ERR_INVALID_JSON with
  * the byte offset. Duplicate names are not its business. */
 MUST_USE struct err json_scan(struct span text);
+/* The name as an error may repeat it: what does not look like a field's name, short and plain, may
+ * be data in the wrong place and is `?`. */
+const char *json_shown_name(const char *name);
 
 /* The state of a scan. */
 struct json_scanner {

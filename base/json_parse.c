@@ -100,7 +100,8 @@ struct err json_parse(struct span text, struct json *out)
     CLEANUP(json_clear) struct json parsed = {(struct json_value *)(void *)root};
     ENSURE(root != NULL, ERR_INVALID_JSON, "not JSON");
     const char *duplicate = find_duplicate(root);
-    ENSURE(duplicate == NULL, ERR_DUPLICATE_FIELD, "field '%.64s' appears twice", duplicate);
+    ENSURE(duplicate == NULL, ERR_DUPLICATE_FIELD, "field '%.64s' appears twice",
+           json_shown_name(duplicate));
     *out = parsed;
     parsed.root = NULL;
     return err_ok();

@@ -11,6 +11,22 @@
 #define INTEGER_MAX     9007199254740992.0 /* 2^53 */
 #define NAME_SHOWN(...) "field '%.64s' " __VA_ARGS__
 
+/* What stands for a name that is none of ours, and perhaps something that must not be shown. */
+#define NAME_HIDDEN    "?"
+#define NAME_SHOWN_MAX 24
+
+const char *json_shown_name(const char *name)
+{
+    size_t len = strlen(name);
+    bool shown = len > 0 && len <= NAME_SHOWN_MAX;
+    for (size_t i = 0; i < len && shown; i++) {
+        char c = name[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        shown = letter || (i > 0 && ((c >= '0' && c <= '9') || c == '-'));
+    }
+    return shown ? name : NAME_HIDDEN;
+}
+
 static const cJSON *item_of(const struct json_value *value)
 {
     return (const cJSON *)(const void *)value;
@@ -201,7 +217,7 @@ struct err json_read(const struct json_value *object, const struct json_field *f
     ENSURE(json_is(object, JSON_OBJECT), ERR_INVALID_FIELD, "an object is expected");
     for (const struct json_value *at = json_first(object); at != NULL; at = json_next(at)) {
         ENSURE(is_expected(json_name(at), fields, count), ERR_UNKNOWN_FIELD,
-               NAME_SHOWN("is not known"), json_name(at));
+               NAME_SHOWN("is not known"), json_shown_name(json_name(at)));
     }
     for (size_t i = 0; i < count; i++) {
         const struct json_field *field = &fields[i];

@@ -28,14 +28,23 @@ void sync_init(pthread_mutex_t *mutex, pthread_cond_t *condition_or_null)
     must(pthread_mutexattr_settype(&mutex_attr, PTHREAD_MUTEX_ERRORCHECK));
     must(pthread_mutex_init(mutex, &mutex_attr));
     must(pthread_mutexattr_destroy(&mutex_attr));
-    if (condition_or_null == NULL) {
-        return;
+    if (condition_or_null != NULL) {
+        sync_init_condition(condition_or_null);
     }
-    pthread_condattr_t condition_attr;
-    must(pthread_condattr_init(&condition_attr));
-    must(pthread_condattr_setclock(&condition_attr, CLOCK_MONOTONIC));
-    must(pthread_cond_init(condition_or_null, &condition_attr));
-    must(pthread_condattr_destroy(&condition_attr));
+}
+
+void sync_init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attr;
+    must(pthread_condattr_init(&attr));
+    must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+    must(pthread_cond_init(condition, &attr));
+    must(pthread_condattr_destroy(&attr));
+}
+
+void sync_destroy_condition(pthread_cond_t *condition)
+{
+    must(pthread_cond_destroy(condition));
 }
 
 void sync_destroy(pthread_mutex_t *mutex, pthread_cond_t *condition_or_null)

@@ -8,6 +8,9 @@
 
 void sync_init(pthread_mutex_t *mutex, pthread_cond_t *condition_or_null);
 void sync_destroy(pthread_mutex_t *mutex, pthread_cond_t *condition_or_null);
+/* One more condition for a mutex that has been made. */
+void sync_init_condition(pthread_cond_t *condition);
+void sync_destroy_condition(pthread_cond_t *condition);
 void sync_lock(pthread_mutex_t *mutex);
 void sync_unlock(pthread_mutex_t *mutex);
 /* False when the monotonic deadline (ns) passed. The condition must come from sync_init. */

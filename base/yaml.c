@@ -197,6 +197,17 @@ struct err yaml_load(const char *path, const cyaml_schema_value_t *schema, void 
     return load_text(path, buf_span(&text), schema, out, message);
 }
 
+struct err yaml_pairs_of(const char *path, const char *option, yaml_pair *each, void *arg,
+                         struct buf *message)
+{
+    CLEANUP(buf_clear) struct buf text = {.max = FILE_MAX};
+    struct yaml_problem problem = {0};
+    TRY(file_read(path, &text));
+    return yaml_tree_pairs(buf_span(&text), option, each, arg, &problem)
+               ? err_ok()
+               : refuse(path, &problem, message);
+}
+
 void yaml_free(const cyaml_schema_value_t *schema, void *data)
 {
     cyaml_config_t config = config_for(NULL);

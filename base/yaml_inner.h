@@ -18,5 +18,10 @@ struct yaml_problem {
 bool yaml_tree_check(struct span text, struct yaml_problem *out_problem);
 /* Line of the option's name, or of the entry for `tokens[0]`; 0 when it is not there. */
 unsigned yaml_tree_line(struct span text, const char *option);
+/* One call of `each` for each pair at the option, where `[]` stands for any entry; false with a
+ * problem when something there is no mapping of texts. */
+bool yaml_tree_pairs(struct span text, const char *option,
+                     void (*each)(void *arg, unsigned entry, struct span name, struct span value),
+                     void *arg, struct yaml_problem *out_problem);
 
 #endif

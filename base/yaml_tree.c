@@ -15,8 +15,12 @@
 /* Every step returns false to stop: at a problem, or where the wanted option stands. */
 struct walk {
     yaml_document_t *document;
-    const char *wanted; /* or NULL */
+    const char *wanted;  /* or NULL */
+    const char *pattern; /* or NULL; `[]` stands for any entry */
     unsigned found_line;
+    void (*each)(void *arg, unsigned entry, struct span name,
+                 struct span value); /* for the pairs at the pattern */
+    void *arg;
     ptrdiff_t visits;
     unsigned depth;
     struct yaml_problem *problem;
@@ -107,6 +111,42 @@ static bool walk_sequence(struct walk *walk, const yaml_node_t *node, const stru
     return true;
 }
 
+/* Whether the option is one that the pattern means, and the number of its entry. */
+static bool pattern_means(const char *pattern, const char *option, unsigned *out_entry)
+{
+    const char *hole = strstr(pattern, "[]");
+    if (hole == NULL) {
+        return strcmp(pattern, option) == 0;
+    }
+    const size_t before = (size_t)(hole - pattern) + 1;
+    char *end = NULL;
+    if (strncmp(pattern, option, before) != 0) {
+        return false;
+    }
+    *out_entry = (unsigned)strtoul(option + before, &end, 10);
+    return strcmp(hole + 1, end) == 0;
+}
+
+static bool give_pairs(struct walk *walk, const yaml_node_t *node, const struct place *place,
+                       unsigned entry)
+{
+    if (node->type != YAML_MAPPING_NODE) {
+        return fail(walk->problem, place->option, place->line, "must be NAME: VALUE pairs");
+    }
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *name = yaml_document_get_node(walk->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(walk->document, pair->value);
+        if (name->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE) {
+            return fail(walk->problem, place->option, name->start_mark.line + 1,
+                        "a pair's name and value must be text");
+        }
+        walk->each(walk->arg, entry, span_of(name->data.scalar.value, name->data.scalar.length),
+                   span_of(value->data.scalar.value, value->data.scalar.length));
+    }
+    return true;
+}
+
 static bool walk_node(struct walk *walk, int index, const struct place *place)
 {
     const yaml_node_t *node = yaml_document_get_node(walk->document, index);
@@ -119,6 +159,11 @@ static bool walk_node(struct walk *walk, int index, const struct place *place)
     }
     if (walk->depth >= DEPTH_MAX) {
         return fail(walk->problem, place->option, place->line, "nested too deep");
+    }
+    unsigned entry = 0;
+    if (walk->pattern != NULL && pattern_means(walk->pattern, place->option, &entry) &&
+        !give_pairs(walk, node, place, entry)) {
+        return false;
     }
     walk->depth++;
     bool go_on = true;
@@ -190,4 +235,12 @@ unsigned yaml_tree_line(struct span text, const char *option)
     struct walk walk = {.problem = &ignored, .wanted = option};
     (void)walk_text(text, &walk);
     return walk.found_line;
+}
+
+bool yaml_tree_pairs(struct span text, const char *option,
+                     void (*each)(void *arg, unsigned entry, struct span name, struct span value),
+                     void *arg, struct yaml_problem *out_problem)
+{
+    struct walk walk = {.problem = out_problem, .pattern = option, .each = each, .arg = arg};
+    return walk_text(text, &walk);
 }
