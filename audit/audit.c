@@ -5,6 +5,7 @@
  * once, but for one now and then that tries again. The lock guards what struct audit says. */
 #include "audit/writer.h"
 
+#include "audit/log_read.h"
 #include "audit/record.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -63,6 +64,8 @@ void audit_submit(struct audit *audit, const struct audit_record *record, audit_
                   void *arg)
 {
     struct entry *entry = take_entry(audit);
+    entry->time = record->time;
+    entry->queued_ns = clock_mono_ns();
     entry->release = release;
     entry->arg = arg;
     struct err err = record_write_tail(record, &entry->tail);
@@ -108,9 +111,19 @@ struct err audit_write(struct audit *audit, const struct audit_record *record)
     return waiter.err;
 }
 
+/* Under the lock: when the oldest record was queued that is not durable; 0: none. */
+static int64_t oldest_ns(const struct audit *audit)
+{
+    int64_t queued = audit->queue.first == NULL ? 0 : audit->queue.first->queued_ns;
+    return audit->batch_ns != 0 ? audit->batch_ns : queued;
+}
+
 void audit_status(struct audit *audit, struct audit_status *out)
 {
     sync_lock(&audit->mutex);
+    const struct sink_status *first = &audit->folders[0];
+    const struct sink_status *second = &audit->folders[1];
+    int64_t oldest = oldest_ns(audit);
     *out = (struct audit_status){
         .next_seq = audit->durable_seq + 1,
         .durable_seq = audit->durable_seq,
@@ -118,25 +131,106 @@ void audit_status(struct audit *audit, struct audit_status *out)
         .failures = audit->failures,
         .waiting = audit->waiting,
         .writable = audit->writable,
+        .first_writable = first->in_step,
+        .first_durable_seq = first->durable_seq,
+        .first_failures = first->failures,
+        .has_second = audit->sinks.count == SINKS_MAX,
+        .second_writable = second->in_step,
+        .second_durable_seq = second->durable_seq,
+        .second_failures = second->failures,
+        .oldest_waiting_ms = oldest == 0 ? 0 : (clock_mono_ns() - oldest) / 1000000,
     };
     sync_unlock(&audit->mutex);
 }
 
-struct err audit_open_with(const struct audit_config *config, const struct writer_options *options,
+void audit_head(struct audit *audit, struct tree_head *out)
+{
+    sync_lock(&audit->mutex);
+    *out = audit->head;
+    sync_unlock(&audit->mutex);
+}
+
+bool audit_wait_head(struct audit *audit, uint64_t size, int64_t deadline_ns, struct tree_head *out)
+{
+    sync_lock(&audit->mutex);
+    bool in_time = true;
+    while (audit->head.size < size && !audit->woken && in_time) {
+        in_time = sync_wait(&audit->grown, &audit->mutex, deadline_ns);
+    }
+    audit->woken = false;
+    *out = audit->head;
+    sync_unlock(&audit->mutex);
+    return out->size >= size;
+}
+
+void audit_wake(struct audit *audit)
+{
+    sync_lock(&audit->mutex);
+    audit->woken = true;
+    sync_wake_all(&audit->grown);
+    sync_unlock(&audit->mutex);
+}
+
+struct err audit_read(struct audit *audit, uint64_t after, size_t limit, struct buf *out,
+                      uint64_t *out_last)
+{
+    sync_lock(&audit->mutex);
+    struct log_range range = {.after = after, .to = audit->durable_seq, .limit = limit};
+    sync_unlock(&audit->mutex);
+    return log_read(writer_folder(audit), &range, out, out_last);
+}
+
+/* The day of the newest file's first record, for files by day. */
+static struct err read_day(struct audit *audit)
+{
+    static const char mark[] = ",\"time\":\"";
+    CLEANUP(buf_clear) struct buf line = {0};
+    const struct log_files *files = &sinks_lead(&audit->sinks)->files;
+    struct log_range range = {
+        .after = files->file_first - 1, .to = files->next_seq - 1, .limit = 1};
+    uint64_t last = 0;
+    TRY(log_read(files->folder, &range, &line, &last));
+    const uint8_t *at = line.len == 0 ? NULL : memmem(line.data, line.len, mark, strlen(mark));
+    if (at == NULL) {
+        return err_ok();
+    }
+    const uint8_t *text = at + strlen(mark);
+    const uint8_t *end = memchr(text, '"', line.len - (size_t)(text - line.data));
+    int64_t time = 0;
+    if (end != NULL && clock_parse(span_of(text, (size_t)(end - text)), &time).code == ERR_OK) {
+        audit->day = time / WRITER_DAY_MS;
+    }
+    return err_ok();
+}
+
+static struct err open_sinks(struct audit *audit, const struct audit_config *config,
+                             const struct disk_calls *disk)
+{
+    TRY(sinks_open(&audit->sinks, config, disk));
+    struct err err = read_day(audit);
+    if (err.code != ERR_OK) {
+        sinks_close(&audit->sinks);
+    }
+    return err;
+}
+
+struct err audit_open_with(const struct audit_config *config, const struct disk_calls *disk,
                            struct audit **out)
 {
     struct audit *audit = mem_alloc(sizeof(*audit));
-    struct err err = log_files_open(&audit->files, config->folder, options->disk);
+    struct err err = open_sinks(audit, config, disk);
     if (err.code != ERR_OK) {
         mem_free(audit);
         return err;
     }
-    audit->files.file_max = options->file_max;
+    audit->file_max = config->file_max > 0 ? config->file_max : LOG_FILE_MAX_DEFAULT;
+    audit->daily = config->daily;
     audit->queue_max = config->queue_max > 0 ? config->queue_max : QUEUE_DEFAULT;
-    audit->durable_seq = audit->files.next_seq - 1;
     audit->writable = true;
     buf_init(&audit->bytes, WRITER_BATCH_MAX + 2 * RECORD_LINE_MAX);
     sync_init(&audit->mutex, &audit->wake);
+    sync_init_condition(&audit->grown);
+    writer_publish(audit);
     audit->thread = sync_thread("audit", writer_run, audit);
     *out = audit;
     return err_ok();
@@ -144,8 +238,7 @@ struct err audit_open_with(const struct audit_config *config, const struct write
 
 struct err audit_open(const struct audit_config *config, struct audit **out)
 {
-    struct writer_options options = {.disk = disk_system(), .file_max = LOG_FILE_MAX_DEFAULT};
-    return audit_open_with(config, &options, out);
+    return audit_open_with(config, disk_system(), out);
 }
 
 void audit_close(struct audit *audit)
@@ -159,8 +252,10 @@ void audit_close(struct audit *audit)
     sync_unlock(&audit->mutex);
     (void)pthread_join(audit->thread, NULL);
     sync_destroy(&audit->mutex, &audit->wake);
+    sync_destroy_condition(&audit->grown);
     entries_clear(&audit->pool);
     buf_clear(&audit->bytes);
-    log_files_close(&audit->files);
+    mem_free(audit->leaves);
+    sinks_close(&audit->sinks);
     mem_free(audit);
 }

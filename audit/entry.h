@@ -6,7 +6,9 @@
 
 struct entry {
     struct entry *next;
-    struct buf tail; /* see record_write_tail */
+    int64_t time;      /* of the record, unix ms */
+    int64_t queued_ns; /* monotonic */
+    struct buf tail;   /* see record_write_tail */
     audit_release *release;
     void *arg;
 };

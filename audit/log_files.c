@@ -9,7 +9,9 @@
  * path still names our file in its whole length. If not (removed, renamed, replaced, cut, or the
  * folder is gone) the batch failed and the log is `lost`. It is never begun afresh then: a new file
  * goes on with the next sequence, in the folder of that path, made again when its parent is there,
- * and its first record tells what is missing. Across a restart an empty folder is a fresh log. */
+ * and its first record tells what is missing. Across a restart an empty folder is a fresh log.
+ *
+ * Leaves follow when their lines are synced and the batch counts, see leaf_file. */
 #include "audit/log_files.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/leaf_reader.h"
 #include "audit/log_folder.h"
 #include "audit/log_names.h"
 #include "audit/repair.h"
@@ -100,6 +103,23 @@ static struct err cut_torn(struct log_files *files, const struct repair *end, ui
     return cut_file(files, end->len);
 }
 
+/* A torn record has no leaf: leaves are written when lines are synced. */
+static struct err check_torn(const struct log_files *files, const struct repair *end)
+{
+    CLEANUP(leaf_reader_close) struct leaf_reader reader;
+    struct tree_hash leaf;
+    bool more = false;
+    reader.fd = -1;
+    TRY(leaf_reader_open(&reader, files->folder, files->file_first));
+    reader.next = end->next_seq - files->file_first;
+    TRY(leaf_reader_next(&reader, &leaf, &more));
+    ENSURE(!more, ERR_CORRUPT,
+           "record %llu of the audit log was whole and is damaged: its leaf file has it; restore "
+           "the file",
+           (unsigned long long)end->next_seq);
+    return err_ok();
+}
+
 static struct err repair_newest(struct log_files *files)
 {
     struct repair end = {0};
@@ -107,6 +127,7 @@ static struct err repair_newest(struct log_files *files)
     TRY(repair_find_end(files->fd, files->file_first, &end));
     ENSURE(fstat(files->fd, &status) == 0, ERR_IO, "cannot read the audit log");
     if ((uint64_t)status.st_size > end.len) {
+        TRY(check_torn(files, &end));
         TRY(cut_torn(files, &end, (uint64_t)status.st_size));
     }
     files->device = status.st_dev;
@@ -117,10 +138,8 @@ static struct err repair_newest(struct log_files *files)
     return sync_file(files);
 }
 
-static struct err open_all(struct log_files *files, const char *folder)
+static struct err open_in_folder(struct log_files *files)
 {
-    files->path = mem_text(folder);
-    TRY(log_folder_open(folder, &files->folder));
     CLEANUP(log_names_clear) struct log_names names = {0};
     TRY(log_names_list(files->folder, &names));
     files->file_first = names.count == 0 ? 1 : names.firsts[names.count - 1];
@@ -128,11 +147,19 @@ static struct err open_all(struct log_files *files, const char *folder)
     return repair_newest(files);
 }
 
+static struct err open_all(struct log_files *files, const char *folder)
+{
+    files->path = mem_text(folder);
+    TRY(log_folder_open(folder, &files->folder));
+    files->leaves.folder = files->folder;
+    return open_in_folder(files);
+}
+
 struct err log_files_open(struct log_files *files, const char *folder,
                           const struct disk_calls *disk)
 {
-    *files =
-        (struct log_files){.disk = disk, .folder = -1, .fd = -1, .file_max = LOG_FILE_MAX_DEFAULT};
+    *files = (struct log_files){
+        .disk = disk, .folder = -1, .fd = -1, .leaves = {.disk = disk, .fd = -1}};
     struct err err = open_all(files, folder);
     if (err.code != ERR_OK) {
         log_files_close(files);
@@ -140,9 +167,23 @@ struct err log_files_open(struct log_files *files, const char *folder,
     return err;
 }
 
+struct err log_files_reload(struct log_files *files)
+{
+    bool renewed = false;
+    fd_close(&files->fd);
+    leaf_file_close(&files->leaves);
+    TRY(log_folder_renew(files->path, files->folder, &renewed));
+    TRY(open_in_folder(files));
+    files->suspect = false;
+    files->leaves_suspect = false;
+    files->lost = false;
+    return err_ok();
+}
+
 void log_files_close(struct log_files *files)
 {
     fd_close(&files->fd);
+    leaf_file_close(&files->leaves);
     fd_close(&files->folder);
     mem_free(files->newest);
     mem_free(files->path);
@@ -154,10 +195,28 @@ void log_files_close(struct log_files *files)
 static void begin_new_file(struct log_files *files)
 {
     fd_close(&files->fd);
+    leaf_file_close(&files->leaves);
     files->file_first = files->next_seq;
+    files->first_edge = files->edge;
     files->durable_len = 0;
     files->inode = 0;
     files->suspect = true;
+    files->leaves_suspect = true;
+}
+
+struct err log_files_begin_at(struct log_files *files, const struct tree_edge *edge)
+{
+    char name[LOG_NAME_MAX];
+    char leaves[LOG_NAME_MAX];
+    log_names_format(files->file_first, name);
+    log_names_beside(files->file_first, LOG_LEAVES, leaves);
+    bool gone = unlinkat(files->folder, name, 0) == 0 &&
+                (unlinkat(files->folder, leaves, 0) == 0 || errno == ENOENT);
+    ENSURE(gone, ERR_IO, "cannot remove an empty audit log: %s", strerrordesc_np(errno));
+    files->edge = *edge;
+    files->next_seq = edge->size + 1;
+    begin_new_file(files);
+    return err_ok();
 }
 
 /* Whether the file still has all that was synced. */
@@ -184,6 +243,24 @@ static struct err find_place(struct log_files *files)
     return err_ok();
 }
 
+/* The leaf file beside the newest file, with what belongs into it. */
+static struct err mend_leaves(struct log_files *files)
+{
+    if (!files->leaves_suspect) {
+        return err_ok();
+    }
+    if (files->durable_len == 0) {
+        TRY(leaf_file_begin(&files->leaves, files->file_first, &files->first_edge));
+    } else {
+        struct heads none = {0};
+        struct tree_edge edge = files->first_edge;
+        struct leaf_source lines = {files->fd, files->durable_len};
+        TRY(leaf_file_mend(&files->leaves, files->file_first, &lines, &none, &edge));
+    }
+    files->leaves_suspect = false;
+    return err_ok();
+}
+
 /* After a failure: see the top of this file. */
 static struct err mend(struct log_files *files)
 {
@@ -194,6 +271,7 @@ static struct err mend(struct log_files *files)
     TRY(cut_file(files, files->durable_len));
     (void)posix_fadvise(files->fd, 0, 0, POSIX_FADV_DONTNEED);
     TRY(repair_check_end(files->fd, files->durable_len, files->next_seq - 1));
+    TRY(mend_leaves(files));
     files->suspect = false;
     return err_ok();
 }
@@ -211,18 +289,18 @@ static struct err write_lines(struct log_files *files, struct span lines)
     return sync_file(files);
 }
 
-static struct err append(struct log_files *files, struct span lines)
+static struct err append(struct log_files *files, const struct log_batch *batch)
 {
     if (files->suspect) {
         TRY(mend(files));
     }
-    if (files->durable_len > 0 && files->durable_len + lines.len > files->file_max) {
+    if (files->durable_len > 0 && batch->new_file) {
         TRY(check_named(files, files->durable_len));
         begin_new_file(files);
         TRY(mend(files));
     }
-    TRY(write_lines(files, lines));
-    return check_named(files, files->durable_len + lines.len);
+    TRY(write_lines(files, batch->lines));
+    return check_named(files, files->durable_len + batch->lines.len);
 }
 
 /* Cuts the `len` refused bytes off at once if it can be, so that readers meet no refused records;
@@ -237,18 +315,35 @@ static void take_back(struct log_files *files, uint64_t len)
     (void)files->disk->ftruncate(files->fd, (off_t)keep);
 }
 
-struct err log_files_append(struct log_files *files, struct span lines, size_t count)
+void log_files_drop(struct log_files *files, const struct log_batch *batch)
 {
-    struct err err = append(files, lines);
-    if (err.code == ERR_OK) {
-        files->durable_len += lines.len;
-        files->next_seq += count;
-        files->lost = false;
-        return err;
-    }
     files->suspect = true;
     if (files->fd >= 0) {
-        take_back(files, lines.len);
+        take_back(files, batch->lines.len);
+    }
+}
+
+struct err log_files_write(struct log_files *files, const struct log_batch *batch)
+{
+    struct err err = append(files, batch);
+    if (err.code != ERR_OK) {
+        log_files_drop(files, batch);
     }
     return err;
+}
+
+void log_files_keep(struct log_files *files, const struct log_batch *batch)
+{
+    files->durable_len += batch->lines.len;
+    files->next_seq += batch->count;
+    files->lost = false;
+    for (size_t i = 0; i < batch->count; i++) {
+        tree_append(&files->edge, &batch->leaves[i]);
+    }
+    struct err err = leaf_file_append(&files->leaves, batch->leaves, batch->count);
+    if (err.code != ERR_OK) { /* the records stand; the next write makes the leaves from them */
+        log_warning("audit", "%s", err.detail);
+        files->suspect = true;
+        files->leaves_suspect = true;
+    }
 }

@@ -20,7 +20,12 @@
 
 void log_names_format(uint64_t first, char out[LOG_NAME_MAX])
 {
-    (void)snprintf(out, LOG_NAME_MAX, "audit-%012" PRIu64 ".jsonl", first);
+    log_names_beside(first, "jsonl", out);
+}
+
+void log_names_beside(uint64_t first, const char *ending, char out[LOG_NAME_MAX])
+{
+    (void)snprintf(out, LOG_NAME_MAX, "audit-%012" PRIu64 ".%s", first, ending);
 }
 
 static bool parse_name(const char *name, uint64_t *out)

@@ -14,6 +14,10 @@ struct log_names {
 
 /* `audit-000000000001.jsonl` */
 void log_names_format(uint64_t first, char out[LOG_NAME_MAX]);
+/* What stands beside it: `audit-000000000001.leaves`. */
+void log_names_beside(uint64_t first, const char *ending, char out[LOG_NAME_MAX]);
+#define LOG_LEAVES      "leaves"
+#define LOG_CHECKPOINTS "checkpoints"
 /* Lists what is there; other files are not ours and left alone. Clear with log_names_clear.
  * ERR_IO. */
 MUST_USE struct err log_names_list(int folder, struct log_names *out);

@@ -71,6 +71,7 @@ static void put_request(struct json_writer *writer, const struct audit_record *r
     put_text(writer, "source", record->source);
     put_text(writer, "operation", record->operation);
     put_text(writer, "key", record->key);
+    put_text(writer, "grant", record->grant);
     put_count(writer, "version", record->version);
 }
 

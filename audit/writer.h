@@ -3,9 +3,10 @@
 #define HSMGATE_AUDIT_WRITER_H
 
 #include "audit/entry.h"
-#include "audit/log_files.h"
+#include "audit/sinks.h"
 #include "base/sync.h"
 
+#define WRITER_DAY_MS INT64_C(86400000)
 /* While not writable: one submit in RETRY_MS tries again, the thread itself after RETRY_IDLE_MS. */
 #define WRITER_RETRY_MS      100
 #define WRITER_RETRY_IDLE_MS 1000
@@ -15,17 +16,27 @@
 
 struct audit {
     /* of the writer's thread alone */
-    struct log_files files;
+    struct sinks sinks;
     struct buf bytes;
+    struct tree_hash *leaves; /* of the lines in `bytes` */
+    size_t leaf_count;
+    size_t leaf_cap;
+    int64_t day;     /* of the newest file's first record, days since 1970 */
     uint64_t outage; /* batches refused since the last one written */
 
     /* fixed after open */
     size_t queue_max;
+    uint64_t file_max; /* a batch that would end over this size begins a new file */
+    bool daily;
     pthread_t thread;
+
+    /* of the one thread that stores checkpoints */
+    int64_t history_ns; /* not another one into the history before; 0: none yet */
 
     /* `mutex` guards all that follows */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    pthread_cond_t grown; /* for audit_wait_head */
     struct entries queue;
     struct entries pool;
     size_t waiting; /* queued, or in the batch at hand; not those being released */
@@ -33,21 +44,29 @@ struct audit {
     bool stopping;
     bool writable;
     int64_t retry_ns; /* while not writable: the next submit that may try */
+    int64_t batch_ns; /* when the oldest record of the batch at hand was queued; 0: no batch */
+    bool woken;       /* audit_wake was called */
+    struct tree_head head;
+    struct sink_status {
+        bool in_step;
+        uint64_t durable_seq;
+        uint64_t failures;
+    } folders[SINKS_MAX];
     uint64_t durable_seq;
     uint64_t syncs;
     uint64_t failures;
 };
 
-struct writer_options {
-    const struct disk_calls *disk;
-    uint64_t file_max; /* bytes before a new file begins */
-};
-
-/* audit_open with other disk calls and file sizes, for tests. */
+/* audit_open with other disk calls, for tests. */
 MUST_USE struct err audit_open_with(const struct audit_config *config,
-                                    const struct writer_options *options, struct audit **out);
+                                    const struct disk_calls *disk, struct audit **out);
+/* Before the thread starts, and by it after each step: what callers may see of the folders. */
+void writer_publish(struct audit *audit);
 /* The thread: `audit` is its argument; ends when it stops and nothing waits. */
 void *writer_run(void *audit);
+/* A folder that has every durable record, for readers in other threads: its number never changes.
+ */
+int writer_folder(struct audit *audit);
 /* ERR_AUDIT_UNAVAILABLE, as callers get it. */
 struct err writer_unavailable(void);
 

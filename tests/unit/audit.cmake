@@ -1,4 +1,15 @@
-foreach(part record repair writer faults lost read)
-  hsmgate_unit_test(test_audit_${part} hsmgate_audit)
-  target_sources(test_audit_${part} PRIVATE unit/audit_fixture.c)
+foreach(part audit_record audit_repair audit_writer audit_faults audit_lost audit_read sinks)
+  hsmgate_unit_test(test_${part} hsmgate_audit)
+  target_sources(test_${part} PRIVATE unit/audit_fixture.c)
 endforeach()
+
+hsmgate_unit_test(test_tree hsmgate_audit)
+hsmgate_unit_test(test_checkpoint hsmgate_audit PkgConfig::OPENSSL)
+target_sources(test_checkpoint PRIVATE unit/audit_signer.c)
+
+# With checkpoints signed in software.
+foreach(part verify proof audit_start)
+  hsmgate_unit_test(test_${part} hsmgate_audit PkgConfig::OPENSSL)
+  target_sources(test_${part} PRIVATE unit/audit_fixture.c unit/audit_signer.c)
+endforeach()
+set_tests_properties(unit.test_verify PROPERTIES TIMEOUT 300) # some 2 000 verifications; half a minute, more with sanitizers

@@ -4,6 +4,7 @@
  * lock. */
 #include "audit_fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <string.h>
@@ -45,12 +46,23 @@ int folder_teardown(void **state)
     return result;
 }
 
+void folder_empty(const char *folder)
+{
+    DIR *listing = opendir(folder);
+    assert_non_null(listing);
+    for (struct dirent *item = readdir(listing); item != NULL; item = readdir(listing)) {
+        if (item->d_name[0] != '.') {
+            assert_int_equal(unlinkat(dirfd(listing), item->d_name, 0), 0);
+        }
+    }
+    assert_int_equal(closedir(listing), 0);
+}
+
 struct audit *open_log(const char *folder, size_t queue_max, uint64_t file_max)
 {
-    struct audit_config config = {.folder = folder, .queue_max = queue_max};
-    struct writer_options options = {.disk = disk_fake(), .file_max = file_max};
+    struct audit_config config = {.folder = folder, .queue_max = queue_max, .file_max = file_max};
     struct audit *audit = NULL;
-    assert_ok(audit_open_with(&config, &options, &audit));
+    assert_ok(audit_open_with(&config, disk_fake(), &audit));
     return audit;
 }
 
@@ -80,8 +92,12 @@ void read_log(const char *folder, uint64_t first, struct buf *out)
 
 void write_log(const char *folder, uint64_t first, struct span bytes)
 {
+    char name[LOG_NAME_MAX];
     CLEANUP(mem_free_at) char *path = log_path(folder, first);
     assert_ok(file_write(path, bytes, 0600));
+    log_names_beside(first, LOG_LEAVES, name);
+    CLEANUP(mem_free_at) char *leaves = mem_format("%s/%s", folder, name);
+    assert_true(unlink(leaves) == 0 || errno == ENOENT);
 }
 
 size_t check_lines(struct span lines, uint64_t first)
@@ -142,9 +158,31 @@ static int fake_openat(int folder, const char *name, int flags, mode_t mode)
     return disk_system()->openat(folder, name, flags, mode);
 }
 
+/* Whether the file's path has the text. */
+static bool is_in(int fd, const char *text)
+{
+    char link[64];
+    char path[512] = "";
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, text) != NULL;
+}
+
+static int *write_faults_of(int fd)
+{
+    if (is_in(fd, ".leaves")) {
+        return &disk.is.leaf_write_faults;
+    }
+    return is_in(fd, "/second/") ? &disk.is.second_write_faults : &disk.is.write_faults;
+}
+
+static int *sync_faults_of(int fd)
+{
+    return is_in(fd, "/second/") ? &disk.is.second_sync_faults : &disk.is.sync_faults;
+}
+
 static ssize_t fake_write(int fd, const void *bytes, size_t len)
 {
-    if (!fails(&disk.is.write_faults)) {
+    if (!fails(write_faults_of(fd))) {
         return write(fd, bytes, len);
     }
     assert_true(write(fd, bytes, len / 2) >= 0);
@@ -162,7 +200,7 @@ static int fake_fdatasync(int fd)
     }
     disk.is.syncs++;
     sync_unlock(&disk.mutex);
-    if (fails(&disk.is.sync_faults)) {
+    if (fails(sync_faults_of(fd))) {
         errno = EIO;
         return -1;
     }

@@ -11,12 +11,16 @@
 int folder_setup(void **state);
 int folder_teardown(void **state);
 
+/* Removes the files in it. */
+void folder_empty(const char *folder);
+
 /* Opens with the disk below. */
 struct audit *open_log(const char *folder, size_t queue_max, uint64_t file_max);
 /* A record of kind `request` with this request id. */
 struct audit_record record_with_id(const char *id);
 /* The whole file `audit-<first>.jsonl`; `out` must be empty. */
 void read_log(const char *folder, uint64_t first, struct buf *out);
+/* Its leaves go away. */
 void write_log(const char *folder, uint64_t first, struct span bytes);
 /* Parses every line, checks that sequences run from `first` without a gap; their number. */
 size_t check_lines(struct span lines, uint64_t first);
@@ -26,6 +30,9 @@ struct fake_disk {
     int write_faults; /* half of the bytes are written first */
     int write_errno;
     int sync_faults;
+    int leaf_write_faults;   /* of leaf files alone */
+    int second_write_faults; /* in a folder named `second`; the others never meet it */
+    int second_sync_faults;
     int truncate_faults;
     int open_faults;
     bool held; /* fdatasync waits until disk_let_go */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "audit/verify.h"
 #include "base/clock.h"
 
 #define FILE_MAX ((uint64_t)64 << 20)
@@ -45,6 +46,17 @@ static void check_recovered(const char *folder, uint64_t first)
                             "{\"batches_refused\":"));
 }
 
+/* With every leaf. */
+static void check_intact(const char *folder)
+{
+    struct audit_verify what = {.folder = folder};
+    struct audit_finding found;
+    assert_ok(audit_verify(&what, &found));
+    assert_int_equal(found.verdict, AUDIT_INTACT);
+    assert_null(strstr(found.detail, "leaf yet"));
+    assert_null(strstr(found.detail, "not there"));
+}
+
 static void every_fault_refuses_and_heals(void **state)
 {
     static const struct fake_disk cases[] = {
@@ -55,6 +67,7 @@ static void every_fault_refuses_and_heals(void **state)
         {.sync_faults = 1, .truncate_faults = 2}, /* cannot be cut */
         {.sync_faults = 1, .open_faults = 2},     /* nor opened again */
         {.write_faults = 3, .write_errno = EDQUOT, .truncate_faults = 1},
+        {.write_faults = 1, .write_errno = ENOSPC, .leaf_write_faults = 2},
     };
     struct audit *audit = open_log(*state, 0, FILE_MAX);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -69,8 +82,25 @@ static void every_fault_refuses_and_heals(void **state)
         assert_true(status.writable);
         assert_int_equal(status.waiting, 0);
     }
+    disk_set((struct fake_disk){0});
+    write_until_ok(audit, "back");
     audit_close(audit);
     check_recovered(*state, 1);
+    check_intact(*state);
+}
+
+/* The record stands then, and so its reply leaves; the next batch waits for the leaf. */
+static void a_leaf_that_cannot_be_written_is_made_again(void **state)
+{
+    struct audit *audit = open_log(*state, 0, FILE_MAX);
+    assert_ok(write_one(audit, "before"));
+    disk_set((struct fake_disk){.leaf_write_faults = 2, .write_errno = ENOSPC});
+    assert_ok(write_one(audit, "kept"));
+    assert_code(write_one(audit, "lost"), ERR_AUDIT_UNAVAILABLE);
+    write_until_ok(audit, "back");
+    audit_close(audit);
+    check_recovered(*state, 1);
+    check_intact(*state);
 }
 
 static void while_it_fails_submits_are_refused_at_once(void **state)
@@ -90,6 +120,7 @@ static void while_it_fails_submits_are_refused_at_once(void **state)
     write_until_ok(audit, "back");
     audit_close(audit);
     check_recovered(*state, 1);
+    check_intact(*state);
 }
 
 /* No traffic, as when a load balancer has turned away: the thread itself tries. */
@@ -109,6 +140,7 @@ static void it_heals_without_traffic(void **state)
     assert_ok(write_one(audit, "back"));
     audit_close(audit);
     check_recovered(*state, 1);
+    check_intact(*state);
 }
 
 /* What gathered behind a batch that fails is refused with it. */
@@ -135,6 +167,7 @@ static void what_waits_fails_with_the_batch(void **state)
     audit_close(audit);
     collector_clear(&collector);
     check_recovered(*state, 1);
+    check_intact(*state);
 }
 
 static void a_new_file_that_cannot_be_made_is_tried_again(void **state)
@@ -166,6 +199,7 @@ static void a_file_size_limit_refuses_and_heals(void **state)
     write_until_ok(audit, "back");
     audit_close(audit);
     check_recovered(*state, 1);
+    check_intact(*state);
 }
 
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
@@ -174,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(every_fault_refuses_and_heals),
+        WITH_FOLDER(a_leaf_that_cannot_be_written_is_made_again),
         WITH_FOLDER(while_it_fails_submits_are_refused_at_once),
         WITH_FOLDER(it_heals_without_traffic),
         WITH_FOLDER(what_waits_fails_with_the_batch),

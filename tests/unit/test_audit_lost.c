@@ -85,7 +85,8 @@ static void shorten_file(const char *folder, const char *file)
 
 static void remove_folder(const char *folder, const char *file)
 {
-    assert_int_equal(unlink(file), 0);
+    (void)file;
+    folder_empty(folder);
     assert_int_equal(rmdir(folder), 0);
 }
 

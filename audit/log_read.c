@@ -1,29 +1,30 @@
 /* Reading the log back, while it is written.
  *
- * Only records up to the last durable sequence are given out. These never change again, so the
- * files are read without a lock, through descriptors of our own. */
+ * Callers ask for durable records only. These never change again, so the files are read without a
+ * lock, through descriptors of our own. */
+#include "audit/log_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
 #include "audit/line_reader.h"
 #include "audit/log_names.h"
-#include "audit/writer.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
 struct reading {
-    uint64_t last;    /* sequence given out, or where to begin behind */
-    uint64_t durable; /* not beyond this */
-    size_t left;      /* lines that may still be given */
+    uint64_t last; /* sequence given out, or where to begin behind */
+    uint64_t to;   /* not beyond this */
+    size_t left;   /* lines that may still be given */
     struct buf *out;
 };
 
 /* Whether the line is given; false too when `out` is full. */
 static bool give(struct reading *reading, const struct line *line)
 {
-    if (line->seq > reading->durable || reading->left == 0 ||
+    if (line->seq > reading->to || reading->left == 0 ||
         buf_append(reading->out, line->bytes).code != ERR_OK) {
         reading->left = 0;
         return false;
@@ -66,19 +67,16 @@ static struct err read_named(int folder, uint64_t first, struct reading *reading
     return read_file(fd, reading);
 }
 
-struct err audit_read(struct audit *audit, uint64_t after, size_t limit, struct buf *out,
-                      uint64_t *out_last)
+struct err log_read(int folder, const struct log_range *range, struct buf *out, uint64_t *out_last)
 {
-    struct audit_status status;
-    audit_status(audit, &status);
     struct reading reading = {
-        .last = after, .durable = status.durable_seq, .left = limit, .out = out};
-    if (after < status.durable_seq) {
+        .last = range->after, .to = range->to, .left = range->limit, .out = out};
+    if (range->after < range->to) {
         CLEANUP(log_names_clear) struct log_names names = {0};
-        TRY(log_names_list(audit->files.folder, &names));
-        for (size_t i = log_names_find(&names, after + 1); i < names.count && reading.left > 0;
-             i++) {
-            TRY(read_named(audit->files.folder, names.firsts[i], &reading));
+        TRY(log_names_list(folder, &names));
+        size_t i = log_names_find(&names, range->after + 1);
+        for (; i < names.count && reading.left > 0; i++) {
+            TRY(read_named(folder, names.firsts[i], &reading));
         }
     }
     *out_last = reading.last;
