@@ -131,11 +131,23 @@ static void log_alarms(const struct call *call)
     }
 }
 
+static void count_errors(const struct call *call)
+{
+    if (call->kind == FRAME_DESTROY && call->reply.class == FRAME_KEY_MISSING) {
+        return; /* an answer, too */
+    }
+    supervisor_count(call->supervisor, call->reply.class);
+    for (uint32_t i = 0; call->reply.class == FRAME_OK && i < call->reply.count; i++) {
+        supervisor_count(call->supervisor, call->replies[i].class);
+    }
+}
+
 /* A well-formed reply: it stands, or the worker is replaced. */
 static struct attempt judge_reply(struct call *call)
 {
     enum frame_class worst = worst_class(call);
     log_alarms(call);
+    count_errors(call);
     bool lost = reply_is_lost(worst);
     bool whole = call->reply.class != FRAME_OK;
     bool last = call->retry == CALL_NEVER_RETRY || call->attempts > 1;

@@ -26,19 +26,17 @@
 #define PATIENCE_MS 2000
 #define DRAIN_MS    1000
 
-void lease_desk_init(struct lease_desk *desk, unsigned channels, unsigned calls_max)
+void lease_desk_init(struct lease_desk *desk, unsigned channels)
 {
-    *desk = (struct lease_desk){.count = channels,
-                                .calls_max = calls_max,
-                                .gate = LEASE_WAIT,
-                                .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *desk = (struct lease_desk){
+        .count = channels, .gate = LEASE_WAIT, .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     assert(desk->bell >= 0);
     desk->channels = mem_array(channels, sizeof(struct channel));
     for (unsigned i = 0; i < channels; i++) {
         channel_init(&desk->channels[i]);
     }
     turn_init(&desk->changes);
-    sync_init(&desk->mutex, &desk->changed);
+    sync_init(&desk->mutex, &desk->returned);
 }
 
 void lease_desk_clear(struct lease_desk *desk)
@@ -50,7 +48,7 @@ void lease_desk_clear(struct lease_desk *desk)
     mem_free(desk->channels);
     fd_close(&desk->bell);
     turn_clear(&desk->changes);
-    sync_destroy(&desk->mutex, &desk->changed);
+    sync_destroy(&desk->mutex, &desk->returned);
 }
 
 /* The one place where a channel's place changes. The mutex is held. */
@@ -60,6 +58,8 @@ static void move(struct lease_desk *desk, struct channel *channel, enum channel_
     desk->owed -= channel->place == CHANNEL_OWED ? 1 : 0;
     desk->busy += place == CHANNEL_LENT ? 1 : 0;
     desk->owed += place == CHANNEL_OWED ? 1 : 0;
+    desk->free_count -= channel->place == CHANNEL_FREE ? 1 : 0;
+    desk->free_count += place == CHANNEL_FREE ? 1 : 0;
     if (channel->place == CHANNEL_FREE && place == CHANNEL_LENT) {
         desk->free = channel->next;
     } else if (place == CHANNEL_FREE) {
@@ -90,7 +90,7 @@ void lease_desk_open(struct lease_desk *desk, int *fds, unsigned usable, uint64_
     desk->generation = generation;
     desk->epoch = epoch;
     desk->gate = LEASE_SERVE;
-    sync_wake_all(&desk->changed);
+    line_call_all(&desk->line); /* they have more patience now */
     sync_unlock(&desk->mutex);
 }
 
@@ -105,7 +105,7 @@ static void shut_locked(struct lease_desk *desk, enum lease_gate gate)
         }
     }
     desk->patience_ns = clock_deadline(PATIENCE_MS);
-    sync_wake_all(&desk->changed);
+    line_call_all(&desk->line);
 }
 
 void lease_desk_shut(struct lease_desk *desk, enum lease_gate gate)
@@ -126,7 +126,7 @@ void lease_desk_drain(struct lease_desk *desk)
     sync_lock(&desk->mutex);
     assert(desk->gate != LEASE_SERVE);
     while (desk->busy > 0) {
-        (void)sync_wait(&desk->changed, &desk->mutex, clock_deadline(DRAIN_MS));
+        (void)sync_wait(&desk->returned, &desk->mutex, clock_deadline(DRAIN_MS));
     }
     for (unsigned i = 0; i < desk->count; i++) {
         fd_close(&desk->channels[i].fd);
@@ -141,19 +141,39 @@ static int64_t wait_until(const struct lease_desk *desk, int64_t deadline_ns)
     return starting && desk->patience_ns < deadline_ns ? desk->patience_ns : deadline_ns;
 }
 
-static struct err wait_for_channel(struct lease_desk *desk, int64_t deadline_ns)
+/* Those for whom there is a channel, or will be when the worker has started, do not count. */
+static bool is_full(const struct lease_desk *desk)
 {
-    while (desk->free == NULL) {
+    unsigned called = desk->gate == LEASE_WAIT ? desk->count : desk->free_count;
+    return desk->queue_max > 0 && desk->line.count >= desk->queue_max + called;
+}
+
+static struct err wait_in_line(struct lease_desk *desk, struct line_place *place,
+                               int64_t deadline_ns)
+{
+    while (desk->free == NULL || desk->line.first != place) {
         ENSURE(desk->gate != LEASE_REFUSE, ERR_TOKEN_UNAVAILABLE, "the token is down");
         int64_t until = wait_until(desk, deadline_ns);
         bool late = clock_mono_ns() >= until;
         ENSURE(!late || desk->gate != LEASE_WAIT, ERR_TOKEN_UNAVAILABLE, "the token is starting");
         ENSURE(!late, ERR_OVERLOADED, "every session of the token is busy");
-        desk->waiting++;
-        (void)sync_wait(&desk->changed, &desk->mutex, until);
-        desk->waiting--;
+        (void)sync_wait(&place->called, &desk->mutex, until);
     }
     return err_ok();
+}
+
+static struct err wait_for_channel(struct lease_desk *desk, int64_t deadline_ns)
+{
+    struct line_place place;
+    if (desk->free != NULL && desk->line.count == 0) {
+        return err_ok();
+    }
+    ENSURE(desk->gate != LEASE_REFUSE, ERR_TOKEN_UNAVAILABLE, "the token is down");
+    ENSURE(!is_full(desk), ERR_OVERLOADED, "too many requests wait for the token");
+    line_join(&desk->line, &place);
+    struct err err = wait_in_line(desk, &place, deadline_ns);
+    line_leave(&desk->line, &place);
+    return err;
 }
 
 /* One more caller, unless there are too many. */
@@ -185,14 +205,36 @@ static struct err borrow(struct lease_desk *desk, enum lease_use use, int64_t de
         channel->has_turn = use == LEASE_CHANGE;
         *out = (struct lease){.desk = desk, .channel = channel, .generation = desk->generation};
     }
+    if (desk->free != NULL) {
+        line_call_first(&desk->line); /* who may have been called for a channel that we left */
+    }
     sync_unlock(&desk->mutex);
     return err;
 }
 
+/* One more that waits for its turn, unless there are too many. */
+static bool enter_turns(struct lease_desk *desk)
+{
+    sync_lock(&desk->mutex);
+    bool full = desk->queue_max > 0 && desk->turn_waits >= desk->queue_max;
+    desk->turn_waits += full ? 0 : 1;
+    sync_unlock(&desk->mutex);
+    return !full;
+}
+
+static void leave_turns(struct lease_desk *desk)
+{
+    sync_lock(&desk->mutex);
+    desk->turn_waits--;
+    sync_unlock(&desk->mutex);
+}
+
 static struct err borrow_in_turn(struct lease_desk *desk, int64_t deadline_ns, struct lease *out)
 {
-    ENSURE(turn_take(&desk->changes, deadline_ns), ERR_OVERLOADED,
-           "the token is busy with other new keys");
+    ENSURE(enter_turns(desk), ERR_OVERLOADED, "too many new keys wait for the token");
+    bool took = turn_take(&desk->changes, deadline_ns);
+    leave_turns(desk);
+    ENSURE(took, ERR_OVERLOADED, "the token is busy with other new keys");
     struct err err = borrow(desk, LEASE_CHANGE, deadline_ns, out);
     if (err.code != ERR_OK) {
         turn_give(&desk->changes);
@@ -221,9 +263,9 @@ static void give_back(struct lease *lease, enum channel_place place)
     move(desk, lease->channel, serves ? place : CHANNEL_IDLE);
     desk->callers--;
     if (!serves) {
-        sync_wake_all(&desk->changed); /* the supervisor may be draining */
-    } else if (desk->waiting > 0 && place == CHANNEL_FREE) {
-        sync_wake_one(&desk->changed);
+        sync_wake_all(&desk->returned); /* the supervisor may be draining */
+    } else if (place == CHANNEL_FREE) {
+        line_call_first(&desk->line);
     }
     *lease = (struct lease){0};
 }
@@ -296,7 +338,7 @@ void lease_desk_settle(struct lease_desk *desk, struct channel *channel, uint32_
     if (channel->place == CHANNEL_OWED) { /* else the desk has been shut meanwhile */
         note_epoch(desk, epoch);
         move(desk, channel, CHANNEL_FREE);
-        sync_wake_one(&desk->changed);
+        line_call_first(&desk->line);
     }
     sync_unlock(&desk->mutex);
 }

@@ -4,6 +4,7 @@
 
 #include "base/sync.h"
 #include "pkcs11/channel.h"
+#include "pkcs11/line.h"
 #include "pkcs11/turn.h"
 
 enum lease_gate {
@@ -21,13 +22,17 @@ enum lease_use {
 /* One per token. */
 struct lease_desk {
     unsigned count;           /* of channels; fixed */
-    unsigned calls_max;       /* callers at once; 0: no limit */
+    unsigned calls_max;       /* callers at once; set after init, like the next; 0: no limit */
+    unsigned queue_max;       /* callers in a line; 0: no limit */
     struct channel *channels; /* an item belongs to its borrower, else to the supervisor */
     struct turn changes;      /* goes with the channel of a change */
     int bell;                 /* an eventfd: a reply is owed; wakes the supervisor */
     pthread_mutex_t mutex;    /* guards everything below */
-    pthread_cond_t changed;   /* a channel came back, or the gate moved */
+    pthread_cond_t returned;  /* a channel came back while the gate is shut */
+    struct line line;         /* callers that wait for a channel */
+    unsigned turn_waits;      /* callers that wait for their turn */
     struct channel *free;     /* last in, first out: warm sessions stay warm */
+    unsigned free_count;
     enum lease_gate gate;
     int64_t patience_ns; /* with LEASE_WAIT: when to give up */
     uint64_t generation; /* of the worker; grows with each */
@@ -35,7 +40,6 @@ struct lease_desk {
     unsigned callers;    /* under way and waiting */
     unsigned busy;       /* channels lent */
     unsigned owed;       /* channels whose caller has left */
-    unsigned waiting;    /* for a channel */
 };
 
 struct lease {
@@ -44,7 +48,7 @@ struct lease {
     uint64_t generation;
 };
 
-void lease_desk_init(struct lease_desk *desk, unsigned channels, unsigned calls_max);
+void lease_desk_init(struct lease_desk *desk, unsigned channels);
 void lease_desk_clear(struct lease_desk *desk);
 /* Opens the gate with a worker's sockets, which are taken from `fds`; the first `usable` of them
  * are lent. The desk has been drained. */
@@ -55,8 +59,8 @@ void lease_desk_shut(struct lease_desk *desk, enum lease_gate gate);
 /* Wakes the borrowers out of a dead worker's sockets, waits for their channels and closes them. */
 void lease_desk_drain(struct lease_desk *desk);
 
-/* ERR_TOKEN_UNAVAILABLE: no worker, or none in time; ERR_OVERLOADED: too many callers, or no
- * channel or no turn by the deadline. */
+/* ERR_TOKEN_UNAVAILABLE: no worker, or none in time; ERR_OVERLOADED: too many callers, a full line,
+ * or no channel or no turn by the deadline. Channels are lent in the order of asking. */
 MUST_USE struct err lease_begin(struct lease_desk *desk, enum lease_use use, int64_t deadline_ns,
                                 struct lease *out);
 /* Gives a sound channel back. Takes a zeroed lease. */

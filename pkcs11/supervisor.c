@@ -122,10 +122,12 @@ static struct err read_hello(const struct spawn *spawn, struct frame_head *out_h
 }
 
 /* ERR_PIN when the worker says so. */
-static struct err await_hello(const struct spawn *spawn, struct frame_head *out_head,
+static struct err await_hello(struct supervisor *supervisor, struct frame_head *out_head,
                               struct frame_hello *out)
 {
+    const struct spawn *spawn = &supervisor->spawn;
     TRY(read_hello(spawn, out_head, out));
+    supervisor_count(supervisor, out_head->class);
     ENSURE(out_head->class != FRAME_PIN, ERR_PIN, "%s", out->error);
     ENSURE(out_head->class == FRAME_OK, ERR_TOKEN_UNAVAILABLE, "%s", out->error);
     return err_ok();
@@ -191,7 +193,7 @@ static struct life live(struct supervisor *supervisor)
     struct frame_hello hello = {0};
     life.err = start(supervisor);
     if (life.err.code == ERR_OK) {
-        life.err = await_hello(&supervisor->spawn, &head, &hello);
+        life.err = await_hello(supervisor, &head, &hello);
     }
     if (life.err.code == ERR_OK) {
         int64_t since = clock_mono_ns();
@@ -296,7 +298,9 @@ void supervisor_open(struct supervisor *supervisor, const struct token_config *c
     supervisor->config.name = supervisor->name = mem_text(config->name);
     supervisor->config.worker_path = supervisor->worker_path = mem_text(config->worker_path);
     supervisor->config.worker_config = supervisor->worker_config = mem_text(config->worker_config);
-    lease_desk_init(&supervisor->desk, config->channels, config->calls_max);
+    lease_desk_init(&supervisor->desk, config->channels);
+    supervisor->desk.calls_max = config->calls_max;
+    supervisor->desk.queue_max = config->queue_max;
     sync_init(&supervisor->mutex, &supervisor->changed);
     sync_lock(&supervisor->mutex);
     move(supervisor, TOKEN_STARTING);

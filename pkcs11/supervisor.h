@@ -2,6 +2,8 @@
 #ifndef HSMGATE_PKCS11_SUPERVISOR_H
 #define HSMGATE_PKCS11_SUPERVISOR_H
 
+#include <stdatomic.h>
+
 #include "pkcs11/lease.h"
 #include "pkcs11/spawn.h"
 
@@ -22,6 +24,7 @@ struct supervisor {
     char *worker_path;
     char *worker_config;
     struct lease_desk desk;
+    atomic_uint_fast64_t errors[FRAME_CLASS_END]; /* answers of the workers that were none */
     pthread_t thread;
     struct spawn spawn;     /* the thread's own, but for the pid below */
     pthread_mutex_t mutex;  /* guards everything below */
@@ -46,6 +49,8 @@ MUST_USE struct err supervisor_wait_ready(struct supervisor *supervisor, int64_t
  * `why` is for operators. */
 void supervisor_kill(struct supervisor *supervisor, uint64_t generation,
                      enum supervisor_fault fault, const char *why);
+/* Counts what a worker could not do. */
+void supervisor_count(struct supervisor *supervisor, enum frame_class class);
 /* Everything but calls and failures. */
 void supervisor_status(struct supervisor *supervisor, struct token_status *out);
 /* What the newest probe found; false before the first. */

@@ -1,7 +1,8 @@
 /* supervisor_status: what others may know of a supervisor: whether its token is ready, and its
  * figures.
  *
- * Nothing here changes anything; every answer is a copy made under the supervisor's mutex. */
+ * Nothing here changes anything but a counter; every answer is a copy made under the supervisor's
+ * mutex, counters apart, which are atomics. */
 #include "base/clock.h"
 #include "pkcs11/supervisor.h"
 
@@ -37,6 +38,13 @@ struct err supervisor_wait_ready(struct supervisor *supervisor, int64_t deadline
     return err;
 }
 
+void supervisor_count(struct supervisor *supervisor, enum frame_class class)
+{
+    if (class != FRAME_OK) {
+        atomic_fetch_add_explicit(&supervisor->errors[class], 1, memory_order_relaxed);
+    }
+}
+
 void supervisor_status(struct supervisor *supervisor, struct token_status *out)
 {
     uint32_t epoch = 0;
@@ -51,6 +59,9 @@ void supervisor_status(struct supervisor *supervisor, struct token_status *out)
     memcpy(out->model, hello->model, sizeof(out->model));
     out->probe = hello->probe;
     sync_unlock(&supervisor->mutex);
+    for (size_t i = 0; i < FRAME_CLASS_END; i++) {
+        out->errors[i] = atomic_load_explicit(&supervisor->errors[i], memory_order_relaxed);
+    }
 }
 
 bool supervisor_probe(struct supervisor *supervisor, struct token_probe *out)

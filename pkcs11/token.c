@@ -5,6 +5,7 @@
  * checked. The counters are atomics; there is no other shared state here. */
 #include "pkcs11/token.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -261,6 +262,26 @@ const char *token_state_name(enum token_state state)
         [TOKEN_LATCHED] = "latched",
     };
     return names[state];
+}
+
+const char *token_error_name(size_t class)
+{
+    static const char *const names[TOKEN_ERROR_COUNT] = {
+        [FRAME_OK] = "ok",
+        [FRAME_CALLER_DATA] = "caller_data",
+        [FRAME_OUR_MISTAKE] = "our_mistake",
+        [FRAME_STALE_SESSION] = "stale_session",
+        [FRAME_STALE_EPOCH] = "stale_login",
+        [FRAME_DEVICE_LOST] = "device_lost",
+        [FRAME_PIN] = "pin",
+        [FRAME_CAPACITY] = "capacity",
+        [FRAME_KEY_MISSING] = "key_missing",
+        [FRAME_KEY_SWAPPED] = "key_swapped",
+        [FRAME_UNSUPPORTED] = "unsupported",
+        [FRAME_EXISTS] = "exists",
+    };
+    static_assert(TOKEN_ERROR_COUNT == FRAME_CLASS_END, "a name for each class");
+    return names[class];
 }
 
 const char *token_mechanism_name(enum token_mechanism mechanism)

@@ -26,6 +26,8 @@ struct token_config {
     int64_t operation_ms;      /* the longest that one call may take before the worker is killed */
     unsigned calls_max; /* under way and waiting together; more: ERR_OVERLOADED at once; 0: no limit
                          */
+    unsigned queue_max; /* waiting for a channel, and likewise for their turn to change the token's
+                           objects; more: ERR_OVERLOADED at once; 0: no limit */
 };
 
 /* Starts the supervisor, which starts the worker; returns at once, the token may not be ready yet.
@@ -145,6 +147,8 @@ struct token_probe {
     bool empty_plaintext;
     uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
 };
+/* Classes of the worker's answers (frame.h); index 0 is success and never counted. */
+#define TOKEN_ERROR_COUNT 12
 struct token_status {
     enum token_state state;
     uint64_t epoch;    /* grows with every login */
@@ -152,6 +156,7 @@ struct token_status {
     uint64_t timeouts; /* workers killed for a missed deadline */
     uint64_t calls;
     uint64_t failures;
+    uint64_t errors[TOKEN_ERROR_COUNT]; /* items and calls that the worker could not do, by class */
     unsigned channels;
     unsigned channels_busy;
     char label[TOKEN_TEXT_MAX + 1];
@@ -165,6 +170,8 @@ struct token_status {
 };
 void token_status(struct token *token, struct token_status *out);
 const char *token_state_name(enum token_state state);
+/* `caller_data`; static, for metrics. `class` is an index of token_status.errors. */
+const char *token_error_name(size_t class);
 const char *token_mechanism_name(enum token_mechanism mechanism);
 /* Whether the probe passed the algorithm for the purpose; true before the first probe. */
 bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose);

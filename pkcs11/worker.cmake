@@ -29,5 +29,5 @@ target_link_libraries(hsmgate_worker
   PRIVATE PkgConfig::OPENSSL ${CMAKE_DL_LIBS})
 
 add_executable(hsmgate-token worker_main.c)
-target_link_libraries(hsmgate-token PRIVATE hsmgate_worker)
+target_link_libraries(hsmgate-token PRIVATE hsmgate_worker hsmgate_wiping_free)
 install(TARGETS hsmgate-token RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

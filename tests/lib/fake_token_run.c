@@ -335,6 +335,12 @@ void token_status(struct token *token, struct token_status *out)
     out->probe.mechanisms = ((1u << TOKEN_MECHANISM_COUNT) - 1) & ~token->script.without;
 }
 
+const char *token_error_name(size_t class)
+{
+    (void)class;
+    return "fake class";
+}
+
 const char *token_mechanism_name(enum token_mechanism mechanism)
 {
     (void)mechanism;

@@ -70,6 +70,37 @@ static void test_signatures(void **state)
     }
 }
 
+/* Each class of answer is counted under its name, tries that were repeated too. */
+static void test_errors_by_class(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        const char *name;
+        uint64_t count;
+    } cases[] = {
+        {"1 1 lost\n", "device_lost", 1},        {"1 1 lost\n2 1 lost\n", "device_lost", 2},
+        {"1 1 item-lost\n", "device_lost", 1},   {"1 1 item-stale\n", "stale_login", 1},
+        {"1 1 unsupported\n", "unsupported", 1}, {"1 1 capacity\n", "capacity", 1},
+        {"1 1 mistake\n", "our_mistake", 1},     {"1 1 exists\n", "exists", 1},
+        {"1 1 swapped\n", "key_swapped", 1},     {"1 1 die\n", "none", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+        struct token_status status = {0};
+        ready_with(&fixture, cases[i].script, LONG_MS);
+        (void)token_fixture_sign(&fixture, 1, late()).code;
+        token_status(fixture.token, &status);
+        for (size_t k = 0; k < TOKEN_ERROR_COUNT; k++) {
+            bool mine = strcmp(token_error_name(k), cases[i].name) == 0;
+            if (status.errors[k] != (mine ? cases[i].count : 0)) {
+                fail_msg("%s: %s %llu", cases[i].script, token_error_name(k),
+                         (unsigned long long)status.errors[k]);
+            }
+        }
+    }
+}
+
 /* The client's detail never names a CK_RV; the operator's last_error may. */
 static void test_details(void **state)
 {
@@ -385,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_errors_by_class),
         cmocka_unit_test(test_details),
         cmocka_unit_test(test_lying_about_ciphertexts),
         cmocka_unit_test(test_batch_with_a_lost_item),
