@@ -60,11 +60,16 @@ static void set_credentials(struct client *client)
     } files[] = {{"HSMGATE_CACERT", CURLOPT_CAINFO},
                  {"HSMGATE_CERT", CURLOPT_SSLCERT},
                  {"HSMGATE_KEY", CURLOPT_SSLKEY}};
+    bool only_this_ca = false;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         const char *path = getenv(files[i].variable);
         if (path != NULL && *path != '\0') {
             curl_easy_setopt(client->curl, files[i].option, path);
+            only_this_ca = only_this_ca || files[i].option == CURLOPT_CAINFO;
         }
+    }
+    if (only_this_ca) { /* else the system's folder of authorities would be believed, too */
+        curl_easy_setopt(client->curl, CURLOPT_CAPATH, NULL);
     }
 }
 
@@ -134,12 +139,14 @@ static void set_request(struct client *client, const char *method, struct span b
 }
 
 /* Parts of a path may be arguments: what libcurl would cut off, encode or refuse is refused here.
- */
+ * Only values of the query are escaped, by who writes them. */
 static struct err check_path(const char *path)
 {
+    const char *query = path + strcspn(path, "?");
     for (const char *at = path; *at != '\0'; at++) {
-        ENSURE(*at > ' ' && *at < 0x7f && strchr("#%\\\"<>^`{|}", *at) == NULL, ERR_INVALID_NAME,
-               "'%s' has a character that no name may have", path);
+        const bool is_escape = *at == '%' && at > query;
+        ENSURE(is_escape || (*at > ' ' && *at < 0x7f && strchr("#%\\\"<>^`{|}", *at) == NULL),
+               ERR_INVALID_NAME, "'%s' has a character that no name may have", path);
     }
     return err_ok();
 }

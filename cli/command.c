@@ -11,8 +11,11 @@
     (BIT(OWNER) | BIT(DESCRIPTION) | BIT(CONTACT) | BIT(CLASSIFICATION) | BIT(LABEL) |          \
      BIT(ROTATE_EVERY) | BIT(OVERLAP) | BIT(PUBLISH_AHEAD) | BIT(MAX_USES) | BIT(JWT_MAX_TTL) | \
      BIT(JWT_ISSUER) | BIT(JWT_AUDIENCE))
-#define FILES   (BIT(IN) | BIT(OUT))
-#define CIPHER  (FILES | BIT(CONTEXT) | BIT(RAW))
+#define FILES  (BIT(IN) | BIT(OUT))
+#define CIPHER (FILES | BIT(CONTEXT) | BIT(RAW))
+#define GRANT                                                                          \
+    (BIT(PRINCIPAL) | BIT(KEYS) | BIT(OPERATION) | BIT(JUSTIFICATION) | BIT(CONTEXT) | \
+     BIT(SOURCE) | BIT(EXPIRES) | BIT(TTL))
 #define SIGNING (BIT(IN) | BIT(RAW) | BIT(SCHEME) | BIT(ENCODING))
 
 const struct command commands[] = {
@@ -51,10 +54,31 @@ const struct command commands[] = {
     {"token revoke", "NAME", "Revoke a bearer token; works at once.", 0, 0, 1, 1,
      access_token_revoke},
     {"token list", "", "List the bearer tokens.", 0, 0, 0, 0, access_token_list},
+    {"grant list", "", "List the grants.", BIT(PRINCIPAL) | BIT(PREFIX), 0, 0, 0, grant_list},
+    {"grant show", "ID", "Show a grant.", 0, 0, 1, 1, grant_show},
+    {"grant put", "ID", "Make a grant, or replace it as a whole.", GRANT | BIT(ALLOW_DUAL_ROLE),
+     BIT(PRINCIPAL) | BIT(KEYS) | BIT(OPERATION) | BIT(JUSTIFICATION), 1, 1, grant_put},
+    {"grant delete", "ID", "Delete a grant; works at once.", 0, 0, 1, 1, grant_delete},
+    {"grant apply", "FILE", "Make the grants of a namespace those of a file; shows the changes.",
+     BIT(DRY_RUN), 0, 1, 1, grant_apply},
+    {"authorize", "PRINCIPAL OPERATION [KEY]",
+     "Show whether somebody may do something; exit status 1 when not.", BIT(CONTEXT) | BIT(SOURCE),
+     0, 2, 3, grant_authorize},
+    {"lint", "", "Show what is unwise in keys, grants and tokens; exit status 1 when there is any.",
+     BIT(SEVERITY), 0, 0, 0, lint_lint},
     {"tokens", "", "Show the PKCS#11 tokens and what they passed.", 0, 0, 0, 0, status_tokens},
     {"whoami", "", "Show who you are to the gateway.", 0, 0, 0, 0, access_whoami},
     {"audit tail", "", "Show the newest audit records.", BIT(FOLLOW) | BIT(AFTER) | BIT(LINES), 0,
      0, 0, status_audit_tail},
+    {"audit verify", "", "Check a log folder offline; exit status 0 only when it is intact.",
+     BIT(LOG) | BIT(CHECKPOINT) | BIT(KEY), BIT(LOG), 0, 0, auditor_verify},
+    {"audit prove", "SEQ", "Write the proof that a record is in a log folder.",
+     BIT(LOG) | BIT(CHECKPOINT) | BIT(OUT), BIT(LOG), 1, 1, auditor_prove},
+    {"audit check", "PROOF", "Check such a proof without the log.", BIT(KEY), 0, 1, 1,
+     auditor_check},
+    {"audit checkpoint", "", "Print the newest signed checkpoint.", BIT(OUT), 0, 0, 0,
+     auditor_checkpoint},
+    {"audit key", "", "Print the key that checks checkpoints.", BIT(OUT), 0, 0, 0, auditor_key},
     {"status", "", "Show whether the gateway serves; exit status 1 when it does not.", 0, 0, 0, 0,
      status_status},
     {"completion bash", "", "Print the completion for bash.", 0, 0, 0, 0, completion_bash},
@@ -82,6 +106,18 @@ const struct command *command_find(int argc, char **argv, int *out_words)
         }
     }
     return NULL;
+}
+
+bool command_is_offline(const struct command *command)
+{
+    static command_handler *const offline[] = {auditor_verify, auditor_prove, auditor_check,
+                                               completion_bash};
+    for (size_t i = 0; i < ARRAY_LEN(offline); i++) {
+        if (command->run == offline[i]) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void command_print_all(void)

@@ -30,6 +30,8 @@ extern const size_t command_count;
 /* The command that argv (after the program's name) starts with, and how many words it takes; NULL
  * when there is none. */
 const struct command *command_find(int argc, char **argv, int *out_words);
+/* Whether it works without the gateway: no client is opened for it. */
+bool command_is_offline(const struct command *command);
 /* Every command with its summary. */
 void command_print_all(void);
 
@@ -38,6 +40,9 @@ command_handler data_encrypt, data_decrypt, data_data_key, data_unwrap, data_rew
 command_handler sign_sign, sign_verify, sign_mac, sign_verify_mac, sign_jwt;
 command_handler access_token_create, access_token_revoke, access_token_list, access_whoami;
 command_handler status_status, status_tokens, status_random, status_jwks, status_audit_tail;
+command_handler grant_list, grant_show, grant_put, grant_delete, grant_apply, grant_authorize;
+command_handler lint_lint;
+command_handler auditor_verify, auditor_prove, auditor_check, auditor_checkpoint, auditor_key;
 command_handler completion_bash;
 
 #endif

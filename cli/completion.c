@@ -36,7 +36,7 @@ static void print_options(const struct command *command)
  * table. */
 static void print_groups(void)
 {
-    static const char *const groups[] = {"key", "token", "audit", "completion"};
+    static const char *const groups[] = {"key", "token", "grant", "audit", "completion"};
     for (size_t group = 0; group < sizeof groups / sizeof groups[0]; group++) {
         const size_t len = strlen(groups[group]);
         printf("        %s) words='", groups[group]);
@@ -68,7 +68,8 @@ struct err completion_bash(struct client *client, const struct options *options,
     printf("        esac\n"
            "    fi\n"
            "    local command=${COMP_WORDS[1]}\n"
-           "    case $command in key | token | audit | completion) command+=\" ${COMP_WORDS[2]-}\" "
+           "    case $command in key | token | grant | audit | completion) command+=\" "
+           "${COMP_WORDS[2]-}\" "
            ";; esac\n"
            "    case $command in\n");
     for (size_t i = 0; i < command_count; i++) {

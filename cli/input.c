@@ -60,6 +60,14 @@ struct err input_read(const struct options *options, size_t max, struct buf *out
     return err_ok();
 }
 
+struct err input_read_named(const char *path, size_t max, struct buf *out)
+{
+    buf_init(out, max);
+    const struct err err = file_read(path, out);
+    ENSURE(err.code == ERR_OK, err.code, "%s: %s", path, err.detail);
+    return err_ok();
+}
+
 static bool is_blank(uint8_t byte)
 {
     return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';

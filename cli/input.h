@@ -7,6 +7,8 @@
 
 /* The whole of --in FILE or standard input; ERR_TOO_LARGE over `max`. */
 MUST_USE struct err input_read(const struct options *options, size_t max, struct buf *out);
+/* A whole file; ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO, with its path. */
+MUST_USE struct err input_read_named(const char *path, size_t max, struct buf *out);
 /* Base64 text with white space around it, as the server writes it: the text alone. */
 MUST_USE struct err input_read_base64(const struct options *options, struct buf *out);
 /* A small file: base64 text, or bytes when `raw`, which come out as base64. */

@@ -33,12 +33,13 @@ static int run(const struct command *command, const struct options *options)
 {
     CLEANUP(close_client) struct client *client = NULL;
     int status = EXIT_DONE;
-    struct err err = client_open(&client);
+    const bool offline = command_is_offline(command);
+    struct err err = offline ? err_ok() : client_open(&client);
     if (err.code == ERR_OK) {
         err = command->run(client, options, &status);
     }
     if (err.code != ERR_OK) {
-        output_error(&err);
+        (offline ? output_reason : output_error)(&err);
         return EXIT_REFUSED;
     }
     if (fflush(stdout) != 0) {

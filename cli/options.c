@@ -14,7 +14,7 @@
 
 #define KEY_OF(option) ((int)(option) + 0x100)
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR };
+enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR, VALUE_SEVERITY };
 
 struct option_row {
     const char *name;
@@ -72,6 +72,30 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_FOLLOW] = {"follow", NULL, "go on with new records as they come", VALUE_TEXT},
     [OPTION_AFTER] = {"after", "SEQ", "start after this sequence number", VALUE_NUMBER},
     [OPTION_LINES] = {"lines", "N", "how many of the newest records (default 20)", VALUE_NUMBER},
+    [OPTION_LOG] = {"log", "DIR", "the folder of the audit log", VALUE_TEXT},
+    [OPTION_CHECKPOINT] = {"checkpoint", "FILE",
+                           "a checkpoint kept elsewhere (default: the one in the log's folder)",
+                           VALUE_TEXT},
+    [OPTION_KEY] = {"key", "FILE", "the verifier key of the one who signs checkpoints", VALUE_TEXT},
+    [OPTION_PRINCIPAL] =
+        {"principal", "WHO",
+         "spiffe://..., dns:NAME, cn:NAME, oidc:ISSUER#SUB, token:NAME or unix:UID", VALUE_TEXT},
+    [OPTION_KEYS] = {"keys", "PATTERN", "key names; * is one segment, ** at the end is the rest",
+                     VALUE_TEXT},
+    [OPTION_OPERATION] = {"operation", "WORD",
+                          "sign, verify, decrypt, rotate and so on; may be repeated", VALUE_TEXT},
+    [OPTION_JUSTIFICATION] = {"justification", "TEXT", "why it is granted", VALUE_TEXT},
+    [OPTION_SOURCE] =
+        {"source", "NETWORK",
+         "where the caller comes from, such as 10.0.0.0/8; may be repeated in a grant", VALUE_TEXT},
+    [OPTION_EXPIRES] = {"expires", "TIME", "when the grant ends, such as 2027-01-31T00:00:00Z",
+                        VALUE_TEXT},
+    [OPTION_ALLOW_DUAL_ROLE] = {"allow-dual-role", NULL,
+                                "let one principal both use and manage a key", VALUE_TEXT},
+    [OPTION_DRY_RUN] = {"dry-run", NULL, "show what would change, and change nothing", VALUE_TEXT},
+    [OPTION_SEVERITY] = {"severity", "LEVEL",
+                         "the least severe findings wanted: note, warning (default) or error",
+                         VALUE_SEVERITY},
 };
 
 struct parsing {
@@ -108,6 +132,10 @@ static void check_value(struct argp_state *state, enum option_id option, const c
     if (rows[option].kind == VALUE_PAIR && options_split_pair(value, &name, &rest).code != ERR_OK) {
         argp_error(state, "--%s takes NAME=VALUE, not '%s'", rows[option].name, value);
     }
+    if (rows[option].kind == VALUE_SEVERITY && strcmp(value, "note") != 0 &&
+        strcmp(value, "warning") != 0 && strcmp(value, "error") != 0) {
+        argp_error(state, "--%s takes note, warning or error, not '%s'", rows[option].name, value);
+    }
 }
 
 static void check_required(struct argp_state *state, const struct parsing *parsing)
@@ -131,6 +159,13 @@ static error_t keep_option(struct argp_state *state, struct options *options, en
     }
     if (option == OPTION_JWT_AUDIENCE) {
         return keep_repeated(state, &options->audiences, value);
+    }
+    if (option == OPTION_OPERATION) {
+        options->values[option] = value; /* there: it may be required */
+        return keep_repeated(state, &options->operations, value);
+    }
+    if (option == OPTION_SOURCE) {
+        return keep_repeated(state, &options->sources, value);
     }
     if (options->values[option] != NULL) {
         argp_error(state, "--%s stands twice", rows[option].name);

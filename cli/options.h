@@ -40,6 +40,18 @@ enum option_id {
     OPTION_FOLLOW,
     OPTION_AFTER,
     OPTION_LINES,
+    OPTION_LOG,
+    OPTION_CHECKPOINT,
+    OPTION_KEY,
+    OPTION_PRINCIPAL,
+    OPTION_KEYS,
+    OPTION_OPERATION,
+    OPTION_JUSTIFICATION,
+    OPTION_SOURCE,
+    OPTION_EXPIRES,
+    OPTION_ALLOW_DUAL_ROLE,
+    OPTION_DRY_RUN,
+    OPTION_SEVERITY,
     OPTION_COUNT
 };
 
@@ -58,6 +70,8 @@ struct options {
     struct repeated contexts;
     struct repeated labels;
     struct repeated audiences;
+    struct repeated operations;
+    struct repeated sources;
     const char *arguments[8];
     int argument_count;
 };

@@ -174,11 +174,16 @@ static const char *next_step(enum err_code code)
     return NULL;
 }
 
-void output_error(const struct err *err)
+void output_reason(const struct err *err)
 {
     CLEANUP(mem_free_at) char *detail = mem_text(err->detail);
     output_harmless(detail);
     fprintf(stderr, "hsmgate: %s (%s)\n", detail, err_word(err->code));
+}
+
+void output_error(const struct err *err)
+{
+    output_reason(err);
     const char *step = next_step(err->code);
     if (step != NULL) {
         fprintf(stderr, "try: %s\n", step);

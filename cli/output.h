@@ -37,7 +37,9 @@ void table_row(struct table *table, size_t columns, const char *const *cells);
 void table_print(const struct table *table);
 void table_clear(struct table *table);
 
-/* Says what went wrong on standard error, and what to do next. */
+/* Says what went wrong on standard error. */
+void output_reason(const struct err *err);
+/* Likewise, and what to do next with the gateway. */
 void output_error(const struct err *err);
 
 #endif

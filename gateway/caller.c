@@ -1,53 +1,119 @@
-/* Who sent a request. Each way of proving it gives one principal; a caller that presents two must
- * be the same in both, so that no proxy can lend its own identity to a token that it forwards.
+/* Who sent a request. Each way of proving it gives one principal, and a caller that presents two
+ * must be the same in both, so that no proxy can lend its own identity to a token that it forwards.
+ * The ways stand in a table; a new one is a row.
  *
- * The bearer token itself never leaves this file: only its SHA-256 meets the store. */
+ * A bearer token of ours never leaves this file: only its SHA-256 meets the store. */
 #include "gateway/caller.h"
 
 #include <strings.h>
 
+#include "base/mem.h"
+#include "gateway/issuers.h"
+
 #define BEARER_LEN_MAX 256
 
-/* RFC 6750 §2.1: the scheme's name is case-insensitive (RFC 9110 §11.1), one blank follows. */
-static bool bearer_token(struct span authorization, struct span *out)
+static struct err unknown(enum auth_failure kind, enum auth_failure *out_kind, const char *detail)
 {
-    static const char scheme[] = "Bearer ";
-    size_t len = sizeof(scheme) - 1;
-    if (authorization.len <= len || authorization.len - len > BEARER_LEN_MAX ||
-        strncasecmp((const char *)authorization.data, scheme, len) != 0) {
-        return false;
-    }
-    *out = span_of(authorization.data + len, authorization.len - len);
-    return span_starts(*out, BEARER_PREFIX);
+    *out_kind = kind;
+    return err_new(ERR_UNAUTHENTICATED, __func__, "%s", detail);
 }
 
-static struct err identify_bearer(struct keystore *store, struct span authorization, int64_t now,
-                                  char out[PRINCIPAL_MAX])
+/* A finding of one way; `out` is untouched when the request does not go it. */
+typedef struct err way(const struct gateway *gateway, const struct request *request, int64_t now,
+                       enum auth_failure *out_kind, char out[PRINCIPAL_MAX]);
+
+static struct err by_certificate(const struct gateway *gateway, const struct request *request,
+                                 int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
-    struct span token;
-    ENSURE(bearer_token(authorization, &token), ERR_UNAUTHENTICATED,
-           "The Authorization header must be `Bearer` and a token of this gateway.");
+    (void)gateway;
+    (void)now;
+    struct span name = request->certificate;
+    if (name.len >= PRINCIPAL_MAX ||
+        memchr(name.data != NULL ? name.data : (const uint8_t *)"", '\0', name.len) != NULL) {
+        return unknown(AUTH_MALFORMED, out_kind, "The certificate's name is too long.");
+    }
+    snprintf(out, PRINCIPAL_MAX, "%.*s", (int)name.len, (const char *)name.data);
+    return err_ok();
+}
+
+static struct err by_uid(const struct gateway *gateway, const struct request *request, int64_t now,
+                         enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
+    (void)gateway;
+    (void)now;
+    (void)out_kind;
+    snprintf(out, PRINCIPAL_MAX, "unix:%lu", (unsigned long)request->uid);
+    return err_ok();
+}
+
+static struct err by_our_token(const struct gateway *gateway, struct span token, int64_t now,
+                               enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
     uint8_t hash[DIGEST_MAX];
-    digest_of(DIGEST_SHA256, token, hash);
     struct bearer bearer;
-    ENSURE(keystore_find_bearer(store, hash, now, &bearer), ERR_UNAUTHENTICATED,
-           "The bearer token is not known or has expired.");
+    digest_of(DIGEST_SHA256, token, hash);
+    if (token.len > BEARER_LEN_MAX || !keystore_find_bearer(gateway->store, hash, now, &bearer)) {
+        return unknown(AUTH_UNKNOWN, out_kind, "The bearer token is not known or has expired.");
+    }
     snprintf(out, PRINCIPAL_MAX, "token:%s", bearer.name);
     return err_ok();
 }
 
-struct err caller_identify(struct keystore *store, const struct request *request, int64_t now,
-                           char out[PRINCIPAL_MAX])
+/* RFC 6750 §2.1: the scheme's name is case-insensitive (RFC 9110 §11.1), one blank follows. */
+static struct err by_authorization(const struct gateway *gateway, const struct request *request,
+                                   int64_t now, enum auth_failure *out_kind,
+                                   char out[PRINCIPAL_MAX])
 {
-    bool has_bearer = request->authorization.len > 0;
-    ENSURE(has_bearer || request->local, ERR_UNAUTHENTICATED,
-           "The request names no caller: send `Authorization: Bearer` and a token.");
-    /* a uid and a bearer token are never the same principal */
-    ENSURE(!has_bearer || !request->local, ERR_UNAUTHENTICATED,
-           "The request names two callers: use no bearer token on the local socket.");
-    if (has_bearer) {
-        return identify_bearer(store, request->authorization, now, out);
+    static const char scheme[] = "Bearer ";
+    size_t len = sizeof(scheme) - 1;
+    struct span header = request->authorization;
+    if (header.len <= len || strncasecmp((const char *)header.data, scheme, len) != 0) {
+        return unknown(AUTH_MALFORMED, out_kind,
+                       "The Authorization header must be `Bearer` and a token.");
     }
-    snprintf(out, PRINCIPAL_MAX, "unix:%lu", (unsigned long)request->uid);
+    struct span token = span_of(header.data + len, header.len - len);
+    if (span_starts(token, BEARER_PREFIX)) {
+        return by_our_token(gateway, token, now, out_kind, out);
+    }
+    if (memchr(token.data, '.', token.len) == NULL) {
+        return unknown(AUTH_MALFORMED, out_kind,
+                       "The bearer token is neither one of this gateway nor a JWT.");
+    }
+    if (gateway->issuers == NULL) {
+        return unknown(AUTH_JWT_ISSUER, out_kind, "This gateway takes no JWT: it has no issuers.");
+    }
+    return issuers_verify(gateway->issuers, token, now, out_kind, out);
+}
+
+struct err caller_identify(const struct gateway *gateway, const struct request *request,
+                           int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
+    const struct {
+        bool presented;
+        way *find;
+    } ways[] = {
+        {request->certificate.len > 0, by_certificate},
+        {request->local, by_uid},
+        {request->authorization.len > 0, by_authorization},
+    };
+    char found[PRINCIPAL_MAX] = "";
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        char principal[PRINCIPAL_MAX] = "";
+        if (!ways[i].presented) {
+            continue;
+        }
+        TRY(ways[i].find(gateway, request, now, out_kind, principal));
+        if (found[0] != '\0' && strcmp(found, principal) != 0) {
+            return unknown(AUTH_CONFLICT, out_kind,
+                           "The request names two callers that are not the same: present one.");
+        }
+        memcpy(found, principal, sizeof(found));
+    }
+    if (found[0] == '\0') {
+        return unknown(AUTH_MISSING, out_kind,
+                       "The request names no caller: send `Authorization: Bearer` and a token, or "
+                       "a client certificate.");
+    }
+    memcpy(out, found, sizeof(found));
     return err_ok();
 }

@@ -1,17 +1,18 @@
-/* caller: who sent a request, as the text of a principal: `token:NAME`, `unix:UID`. */
+/* caller: who sent a request, as the text of a principal: `spiffe://…`, `dns:NAME`, `cn:NAME`,
+ * `oidc:ISSUER#SUB`, `token:NAME`, `unix:UID`. */
 #ifndef HSMGATE_GATEWAY_CALLER_H
 #define HSMGATE_GATEWAY_CALLER_H
 
-#include "gateway/exchange.h"
+#include "gateway/gateway.h"
 #include "gateway/pipeline.h"
-#include "keystore/keystore.h"
 
 /* What every bearer token of ours starts with. */
 #define BEARER_PREFIX "hg_"
 
-/* Writes the principal. ERR_UNAUTHENTICATED when the request proves none, proves it wrongly, or
- * proves two that are not the same. */
-MUST_USE struct err caller_identify(struct keystore *store, const struct request *request,
-                                    int64_t now, char out[PRINCIPAL_MAX]);
+/* Writes the principal. ERR_UNAUTHENTICATED, with the kind in `out_kind`, when the request proves
+ * none, proves one wrongly, or proves two that are not the same. `now` is unix ms. */
+MUST_USE struct err caller_identify(const struct gateway *gateway, const struct request *request,
+                                    int64_t now, enum auth_failure *out_kind,
+                                    char out[PRINCIPAL_MAX]);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 
+/* Absent options are NULL, 0 or false everywhere. */
 struct config_file_token {
     char *name;
     char *config;
@@ -11,19 +12,114 @@ struct config_file_token {
     char *operation_timeout;
 };
 
-/* Absent options are NULL. */
+struct config_file_tls {
+    char *certificate;
+    char *key;
+    char *client_ca;
+    char *client_crl;
+    char *client_certificates;
+};
+
+struct config_file_listener {
+    char *address;
+    struct config_file_tls *tls;
+};
+
+struct config_file_claim {
+    char *name;
+    char *value;
+};
+
+struct config_file_issuer {
+    char *issuer;
+    char **audiences;
+    unsigned audiences_count;
+    char *jwks_file;
+    char *jwks_url;
+    char *jwks_ca;
+    char **algorithms;
+    unsigned algorithms_count;
+    char *principal_claim;
+    struct config_file_claim *claims;
+    unsigned claims_count;
+    char *refresh;
+    bool people;
+};
+
+struct config_file_rate {
+    unsigned *per_second;
+    unsigned *burst;
+};
+
+struct config_file_rate_rule {
+    char *pattern;
+    unsigned *per_second;
+    unsigned *burst;
+};
+
+struct config_file_limits {
+    struct config_file_rate *principal;
+    struct config_file_rate *key;
+    struct config_file_rate_rule *principals;
+    unsigned principals_count;
+    struct config_file_rate_rule *keys;
+    unsigned keys_count;
+    unsigned *connections_per_address;
+    unsigned *token_queue;
+};
+
+struct config_file_rotation {
+    unsigned *megabytes;
+    bool daily;
+};
+
+struct config_file_second {
+    char *folder;
+    char *need;
+};
+
+struct config_file_checkpoints {
+    char *origin;
+    char *every;
+    unsigned *records;
+    char **copy_files;
+    unsigned copy_files_count;
+    char **copy_command;
+    unsigned copy_command_count;
+    char *copy_webhook;
+    char *copy_webhook_ca;
+};
+
+struct config_file_lint {
+    char *age_public;
+    char *age_internal;
+    char *age_confidential;
+    char *age_regulated;
+    char **production;
+    unsigned production_count;
+};
+
 struct config_file {
     char *listen;
+    struct config_file_listener *listeners;
+    unsigned listeners_count;
     char *socket;
     char *database;
     char *audit;
+    struct config_file_rotation *audit_rotation;
+    struct config_file_second *audit_second;
+    struct config_file_checkpoints *checkpoints;
     char *worker;
     char *public_url;
     char **administrators;
     unsigned administrators_count;
+    struct config_file_issuer *issuers;
+    unsigned issuers_count;
     struct config_file_token *tokens;
     unsigned tokens_count;
     char *default_token;
+    struct config_file_limits *limits;
+    struct config_file_lint *lint;
     unsigned *io_threads;
     unsigned *request_threads;
     unsigned *connections;

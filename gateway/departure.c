@@ -99,6 +99,7 @@ static struct audit_record record_of(const struct call *call, struct texts *text
         .source = source_text(request, texts->source),
         .operation = call->route != NULL ? span_text(call->route->operation) : span_of(NULL, 0),
         .key = key_text(call, texts->key),
+        .grant = call->grant != NULL ? span_text(call->grant->id) : span_of(NULL, 0),
         .version = call->version != 0 ? call->version : call->version_asked,
         .has_digest = call->has_digest,
         .items = call->items,
@@ -125,14 +126,25 @@ struct departure {
     struct gateway *gateway;
     struct exchange *exchange;
     const char *operation;
+    const char *token; /* where the key lives, static; NULL: no key */
 };
+
+/* The key is released before the reply leaves, the token is not. Whether a key exists is nothing
+ * that the figures may tell a caller without the grant. */
+static const char *token_of(const struct call *call)
+{
+    int status = call->exchange->reply.status;
+    bool let_in = call->key != NULL && status != 401 && status != 403;
+    const struct token *token = let_in ? gateway_token(call->gateway, call->key->token) : NULL;
+    return token == NULL ? NULL : token_name(token);
+}
 
 static void send_counted(const struct departure *departure)
 {
     struct exchange *exchange = departure->exchange;
     int64_t microseconds = (clock_mono_ns() - exchange->request.arrived_ns) / 1000;
-    metrics_count(departure->gateway->metrics, departure->operation, exchange->reply.status,
-                  microseconds);
+    metrics_count(departure->gateway->metrics, departure->operation, departure->token,
+                  exchange->reply.status, microseconds);
     exchange_send(exchange);
 }
 
@@ -150,6 +162,18 @@ static void released(void *arg, const struct err *err, uint64_t seq)
     mem_free(departure);
 }
 
+/* Who opened and signed how much, for alerts about unusual volumes. */
+static void count_principal(const struct call *call)
+{
+    static const char *const telling[] = {"sign", "jwt", "decrypt", "unwrap"};
+    uint64_t items = call->items > 0 ? call->items - call->items_failed : 1;
+    for (size_t i = 0; i < ARRAY_LEN(telling); i++) {
+        if (items > 0 && strcmp(call->route->operation, telling[i]) == 0) {
+            metrics_principal(call->gateway->metrics, call->principal, telling[i], items);
+        }
+    }
+}
+
 void departure_start(const struct call *call, const struct err *err)
 {
     struct texts texts;
@@ -157,10 +181,17 @@ void departure_start(const struct call *call, const struct err *err)
     struct departure departure = {.gateway = call->gateway,
                                   .exchange = exchange,
                                   .operation = call->route != NULL ? call->route->operation
-                                                                   : DEPARTURE_UNROUTED};
+                                                                   : DEPARTURE_UNROUTED,
+                                  .token = token_of(call)};
     if (call->route != NULL && call->route->access == ACCESS_HEALTH) {
         send_counted(&departure);
         return;
+    }
+    if (call->route != NULL && exchange->reply.status == 200) {
+        count_principal(call);
+    }
+    if (err->code == ERR_OVERLOADED) { /* in a request thread only the token says so */
+        metrics_limited(call->gateway->metrics, "token");
     }
     struct audit_record record = record_of(call, &texts);
     if (call->route == NULL) {

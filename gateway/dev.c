@@ -119,6 +119,8 @@ static struct err choose_port(const char *listen, char *out, size_t out_len)
     char *host = span_to_text(span_of(listen + (six ? 1 : 0), len - (six ? 4 : 2)));
     CLEANUP(fd_close) int fd = -1;
     uint16_t port = 0;
+    ENSURE(listen_is_loopback(host), ERR_CONFIG,
+           "a development instance listens on loopback only (127.0.0.1 or [::1]), not on %s", host);
     TRY(listen_tcp(host, 0, &fd, &port));
     (void)snprintf(out, out_len, "%.*s:%u", (int)(len - 2), listen, (unsigned)port);
     return err_ok();

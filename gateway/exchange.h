@@ -27,6 +27,10 @@ struct request {
     char source[SOURCE_MAX];     /* `127.0.0.1`, `::1`, or `unix` */
     bool local;                  /* came over the local socket: uid is proved by the kernel */
     uid_t uid;
+    bool secure; /* came over TLS */
+    struct span
+        certificate;     /* the principal that the client certificate proves: `spiffe://…`,
+                            `dns:NAME` or `cn:NAME`; empty: none. Lives as long as the exchange */
     int64_t arrived_ms;  /* wall clock, unix ms */
     int64_t arrived_ns;  /* monotonic, when the request was whole */
     int64_t deadline_ns; /* monotonic: when an answer must have left */

@@ -18,6 +18,9 @@ struct gateway {
     struct rotation rotation; /* over store and tokens */
     struct metrics *metrics;
     struct server *server; /* NULL until it listens */
+    struct issuers *issuers; /* whose JWTs name callers; NULL: none */
+    struct limits *limits;
+    struct witness *witness; /* signs and copies checkpoints; NULL until it runs */
     int64_t started_ms;
 };
 

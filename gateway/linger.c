@@ -44,6 +44,7 @@ static bool read_away(struct lingering *place, uint8_t *scratch)
         if (got <= 0) {
             return got == 0 || (errno != EAGAIN && errno != EINTR);
         }
+        mem_wipe(scratch, (size_t)got); /* a body that was too large is plaintext all the same */
         place->bytes += (size_t)got;
         if (place->bytes > LINGER_BYTES_MAX) {
             return true;

@@ -1,5 +1,5 @@
-/* The two doors. Plain HTTP carries bearer tokens in clear, so TCP means loopback and nothing else;
- * the local socket is for callers whom the kernel vouches for by uid. Unlinking is the dangerous
+/* The two kinds of doors. Addresses are numbers: a name could lead anywhere tomorrow. The local
+ * socket is for callers whom the kernel vouches for by uid. Unlinking is the dangerous
  * part: only a socket that nobody answers on is removed, never a file of another kind. */
 #include "gateway/listen_socket.h"
 
@@ -23,28 +23,38 @@ union address {
     struct sockaddr_un local;
 };
 
-/* Length of the address, 0 when it is not a loopback one. */
-static socklen_t loopback(const char *host, uint16_t port, union address *out)
+/* Length of the address, 0 when it is none. */
+static socklen_t parse_address(const char *host, uint16_t port, union address *out)
 {
     *out = (union address){0};
     const char *text = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
     if (inet_pton(AF_INET, text, &out->v4.sin_addr) == 1) {
         out->v4.sin_family = AF_INET;
         out->v4.sin_port = htons(port);
-        return ntohl(out->v4.sin_addr.s_addr) >> 24 == 127 ? sizeof(out->v4) : 0;
+        return sizeof(out->v4);
     }
     if (inet_pton(AF_INET6, text, &out->v6.sin6_addr) == 1) {
         out->v6.sin6_family = AF_INET6;
         out->v6.sin6_port = htons(port);
-        return IN6_IS_ADDR_LOOPBACK(&out->v6.sin6_addr) ? sizeof(out->v6) : 0;
+        return sizeof(out->v6);
     }
     return 0;
+}
+
+bool listen_is_address(const char *host)
+{
+    union address address;
+    return parse_address(host, 0, &address) > 0;
 }
 
 bool listen_is_loopback(const char *host)
 {
     union address address;
-    return loopback(host, 0, &address) > 0;
+    if (parse_address(host, 0, &address) == 0) {
+        return false;
+    }
+    return address.any.sa_family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr)
+                                             : ntohl(address.v4.sin_addr.s_addr) >> 24 == 127;
 }
 
 static uint16_t bound_port(int fd)
@@ -58,15 +68,17 @@ static uint16_t bound_port(int fd)
 struct err listen_tcp(const char *host, uint16_t port, int *out_fd, uint16_t *out_port)
 {
     union address address;
-    socklen_t len = loopback(host, port, &address);
-    ENSURE(len > 0, ERR_CONFIG,
-           "cannot listen on %s: plain HTTP is served on loopback only (127.0.0.1, ::1)", host);
+    socklen_t len = parse_address(host, port, &address);
+    ENSURE(len > 0, ERR_CONFIG, "cannot listen on %s: this is not an IP address", host);
     CLEANUP(fd_close)
     int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ENSURE(fd >= 0, ERR_IO, "cannot make a socket: %s", strerrordesc_np(errno));
     int yes = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* accepted ones inherit */
+    if (address.any.sa_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
+    }
     ENSURE(bind(fd, &address.any, len) == 0, ERR_CONFIG, "cannot listen on %s port %u: %s", host,
            (unsigned)port, strerrordesc_np(errno));
     ENSURE(listen(fd, BACKLOG) == 0, ERR_CONFIG, "cannot listen on %s port %u: %s", host,
@@ -119,7 +131,11 @@ void listen_address_text(const struct sockaddr *address, char *out, size_t out_l
     bool six = address->sa_family == AF_INET6;
     memcpy(&peer, address, six ? sizeof(peer.v6) : sizeof(peer.v4));
     const void *raw = six ? (const void *)&peer.v6.sin6_addr : (const void *)&peer.v4.sin_addr;
-    if (inet_ntop(peer.any.sa_family, raw, out, (socklen_t)out_len) == NULL) {
+    if (six && IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr)) {
+        raw = &peer.v6.sin6_addr.s6_addr[12];
+        six = false;
+    }
+    if (inet_ntop(six ? AF_INET6 : AF_INET, raw, out, (socklen_t)out_len) == NULL) {
         out[0] = '\0';
     }
 }

@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "base/banned.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "gateway/dev.h"
 #include "gateway/service.h"
+#include "gateway/tls_trust.h"
 
 #define DRAIN_MS       10000
 #define TOKENS_MS      15000 /* serving begins then, even without them */
@@ -108,15 +110,36 @@ static struct config *load_config(const char *path)
     return NULL;
 }
 
+/* What only shows when the certificates are read as a start would read them. */
+static bool certificates_are_good(const char *path, const struct config *config)
+{
+    bool good = true;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        struct tls_trust *trust = NULL;
+        struct err err = config->listeners[i].tls != NULL
+                             ? tls_trust_load(config->listeners[i].tls, clock_wall_ms(), &trust)
+                             : err_ok();
+        tls_trust_drop(trust);
+        if (err.code != ERR_OK) {
+            fprintf(stderr, "%s: listeners[%zu].tls: %s\n", path, i, err.detail);
+            good = false;
+        }
+    }
+    return good;
+}
+
 static int check_config(const char *path)
 {
     struct config *config = load_config(path);
     if (config == NULL) {
         return EXIT_FAILURE;
     }
-    printf("%s: ok\n", path);
+    bool good = certificates_are_good(path, config);
+    if (good) {
+        printf("%s: ok\n", path);
+    }
     config_free(config);
-    return EXIT_SUCCESS;
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Signals wait for watch(); every thread inherits the mask. */
@@ -137,7 +160,7 @@ static void prepare_process(sigset_t *out_signals)
 }
 
 /* Returns when the process should stop. */
-static void watch(const sigset_t *signals)
+static void watch(const sigset_t *signals, struct service *service)
 {
     uint64_t watchdog_us = 0;
     bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
@@ -151,7 +174,9 @@ static void watch(const sigset_t *signals)
             return;
         }
         if (got == SIGHUP) {
-            log_info("main", "SIGHUP: nothing is read again; restart for a new configuration");
+            log_info("main", "SIGHUP: certificates, CRLs and key sets are read again; the "
+                             "configuration itself needs a restart");
+            service_reload(service);
         }
         if (watched) {
             (void)sd_notify(0, "WATCHDOG=1");
@@ -200,7 +225,7 @@ static bool start_dev(struct dev *dev, struct service *service)
 
 static bool announce_dev(const struct dev *dev, const struct config *config)
 {
-    struct err err = dev_announce(dev, config->listen_host, config->listen_port);
+    struct err err = dev_announce(dev, config->listeners[0].host, config->listeners[0].port);
     if (err.code != ERR_OK) {
         log_error("dev", "cannot write %s/env: %s", dev_folder(dev), err.detail);
         return false;
@@ -229,7 +254,7 @@ static int serve(const char *config_path, struct dev *dev, const sigset_t *signa
         return EXIT_FAILURE;
     }
     (void)sd_notify(0, "READY=1");
-    watch(signals);
+    watch(signals, service);
     stop(TAKE(service));
     return EXIT_SUCCESS;
 }

@@ -13,12 +13,23 @@
 #include "base/mem.h"
 #include "gateway/caller.h"
 #include "gateway/departure.h"
-#include "gateway/policy.h"
+#include "gateway/pipeline_inner.h"
 #include "gateway/problem.h"
 
 #define REPLY_MAX ((size_t)32 << 20)
 
 /* --- the stages --- */
+
+static struct err identify(struct call *call)
+{
+    enum auth_failure kind = AUTH_MISSING;
+    struct err err = caller_identify(call->gateway, &call->exchange->request, call->now_ms, &kind,
+                                     call->principal);
+    if (err.code != ERR_OK) {
+        metrics_auth_failed(call->gateway->metrics, kind);
+    }
+    return err;
+}
 
 static struct err stage_route(struct call *call)
 {
@@ -28,7 +39,7 @@ static struct err stage_route(struct call *call)
         route_find(request, &call->route, &call->target, &call->version_asked, &reply->allow);
     if (err.code == ERR_INVALID_NAME) {
         /* what is wrong with a name is told to known callers only */
-        TRY(caller_identify(call->gateway->store, request, call->now_ms, call->principal));
+        TRY(identify(call));
     }
     return err;
 }
@@ -39,8 +50,7 @@ static struct err stage_caller(struct call *call)
     if (access == ACCESS_HEALTH || access == ACCESS_PUBLIC) {
         return err_ok();
     }
-    return caller_identify(call->gateway->store, &call->exchange->request, call->now_ms,
-                           call->principal);
+    return identify(call);
 }
 
 static struct err stage_key(struct call *call)
@@ -58,14 +68,19 @@ static struct err stage_grant(struct call *call)
         return err_ok();
     }
     struct span key_name = route->target == TARGET_KEY ? call->target : span_of(NULL, 0);
-    TRY(pipeline_grant(call, route->operation, key_name));
-    ENSURE(route->target != TARGET_KEY || call->key != NULL, ERR_NOT_FOUND,
+    TRY(pipeline_grant_or_context(call, key_name));
+    ENSURE(route->target != TARGET_KEY || call->key != NULL || call->context_bound, ERR_NOT_FOUND,
            "There is no key with this name.");
     return err_ok();
 }
 
+/* For a caller whose context has yet to fit, a key that is there and one that is not look the same
+ * until then. */
 static struct err stage_approval(struct call *call)
 {
+    if (call->context_bound) {
+        return err_ok();
+    }
     bool ruled = call->key != NULL && call->key->facts.approval.m > 0;
     ENSURE(!ruled || !policy_needs_approval(call->route->operation), ERR_FORBIDDEN,
            "This key opens only with the approval of %u people: ask for it through break-glass.",
@@ -105,6 +120,7 @@ static struct err stage_limits(struct call *call)
     const struct request *request = &call->exchange->request;
     enum route_body body = call->route->body;
     ENSURE(clock_mono_ns() < call->deadline_ns, ERR_DEADLINE, "The request waited too long.");
+    TRY(pipeline_take_rate(call, 1));
     if (body == BODY_NONE) {
         ENSURE(request->body.len == 0, ERR_INVALID_FIELD, "This request takes no body.");
         return err_ok();
@@ -119,6 +135,15 @@ static struct err stage_limits(struct call *call)
     ENSURE(json_is(call->json.root, JSON_OBJECT), ERR_INVALID_JSON,
            "The body must be a JSON object.");
     return err_ok();
+}
+
+static struct err stage_context(struct call *call)
+{
+    if (!call->context_bound) {
+        return err_ok();
+    }
+    TRY(pipeline_settle_contexts(call));
+    return stage_approval(call);
 }
 
 static struct err stage_operation(struct call *call)
@@ -137,25 +162,11 @@ static struct err stage_operation(struct call *call)
 
 typedef struct err stage(struct call *call);
 static stage *const stages[] = {
-    stage_route,    stage_caller, stage_key,       stage_grant,
-    stage_approval, stage_limits, stage_operation,
+    stage_route,    stage_caller, stage_key,     stage_grant,
+    stage_approval, stage_limits, stage_context, stage_operation,
 };
 
 /* --- for handlers --- */
-
-struct err pipeline_grant(struct call *call, const char *operation, struct span key_name)
-{
-    const struct config *config = call->gateway->config;
-    struct policy policy = {.administrators = config->administrators,
-                            .administrator_count = config->administrator_count};
-    struct policy_question question = {.principal = span_text(call->principal),
-                                       .operation = operation,
-                                       .key = key_name,
-                                       .now = call->now_ms};
-    ENSURE(policy_allows(&policy, &question), ERR_FORBIDDEN,
-           "The caller has no grant for this operation.");
-    return err_ok();
-}
 
 struct json_writer call_reply_json(struct call *call, int status)
 {
@@ -194,8 +205,12 @@ void pipeline_run(void *gateway, struct exchange *exchange)
     if (err.code != ERR_OK) {
         log_failure(&call, &err);
         problem_reply(&exchange->reply, &err, exchange->request.id);
+        if (call.retry_after_s > 0) {
+            exchange->reply.retry_after_s = call.retry_after_s;
+        }
     }
     departure_start(&call, &err);
+    grants_release(call.grants);
     key_release(call.key);
     json_clear(&call.json);
     buf_clear(&call.detail);

@@ -1,5 +1,5 @@
 /* pipeline: the security policy, read from top to bottom: route -> caller -> key -> grant ->
- * approval -> limits -> operation -> record.
+ * approval -> limits -> context -> operation -> record.
  *
  * A request thread runs straight down. The reply leaves only through the audit writer; health
  * routes alone are exempt. */
@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "gateway/gateway.h"
+#include "gateway/policy.h"
 
 #define PRINCIPAL_MAX 256
 
@@ -51,6 +52,12 @@ struct call {
     uint32_t version_asked;        /* NAME@N, 0: none */
     char principal[PRINCIPAL_MAX]; /* empty: none */
     const struct key *key;
+    const struct grants *grants; /* one snapshot for the whole request; NULL until one is asked */
+    const struct grant *grant;   /* the one that allowed it, or NULL; of `grants` */
+    bool context_bound;          /* whether it may is for the contexts in the body to say, which are
+                                    not settled yet; then `key` may be NULL */
+    uint64_t forbidden_items[TOKEN_ITEMS_MAX / 64]; /* a bit for each that fits none */
+    unsigned retry_after_s;                         /* of a limit that refused */
     struct json json; /* root is an object for BODY_JSON; NULL root when there was no body */
     int64_t now_ms;
     int64_t deadline_ns;
@@ -68,6 +75,20 @@ void pipeline_run(void *gateway, struct exchange *exchange);
 /* Grant stage for names that stand in the body or belong to items: ERR_FORBIDDEN, the same whether
  * the key exists or not. */
 MUST_USE struct err pipeline_grant(struct call *call, const char *operation, struct span key_name);
+/* The same as a question: nothing is counted or noted. For lists. */
+bool pipeline_may(struct call *call, const char *operation, struct span key_name);
+/* The rules and the caller's side of a question, for handlers that decide about grants. */
+struct policy pipeline_policy(struct call *call);
+struct policy_question pipeline_question(const struct call *call, const char *operation,
+                                         struct span key_name);
+/* Whether the item of a batch was refused for its context. */
+bool pipeline_item_forbidden(const struct call *call, size_t item);
+/* What such an item, and a caller without a grant, is told: ERR_FORBIDDEN. */
+struct err pipeline_refusal(void);
+/* Takes `items` from the caller's and the key's rate: ERR_RATE_LIMITED. */
+MUST_USE struct err pipeline_take_rate(struct call *call, uint32_t items);
+/* Likewise `items` more, once the body says how many there are: never refused, but owed. */
+void pipeline_owe_rate(struct call *call, uint32_t items);
 /* Writes what is about to be done as a durable record of kind `intent`: before a change that cannot
  * be undone. ERR_AUDIT_UNAVAILABLE. */
 MUST_USE struct err call_intent(const struct call *call);

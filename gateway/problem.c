@@ -36,6 +36,7 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_NOT_FOUND] = {404, "There is no such thing", NULL},
     [ERR_METHOD_NOT_ALLOWED] = {405, "The method is not allowed here", NULL},
     [ERR_CONFLICT] = {409, "It is already there", NULL},
+    [ERR_DUAL_ROLE] = {409, "One principal would both use and manage a key", NULL},
     [ERR_INVALID_STATE] = {409, "The state forbids this", NULL},
     [ERR_KEY_EXHAUSTED] = {409, "The key version is used up", NULL},
     [ERR_RATE_LIMITED] = {429, "Too many requests", NULL},

@@ -1,7 +1,13 @@
 /* The threads that run requests: a ring of exchanges under one mutex, and threads that wait on its
  * condition. Request code blocks (token, audit, store), so the number of threads bounds what is
- * under way; a full ring refuses at once instead of letting latency grow. The mutex guards every
- * field but the threads. */
+ * under way.
+ *
+ * A queue that only evens out a burst is short soon; one that stands adds its whole length to every
+ * answer and serves nobody more. So what has waited for wait_ms while every thread was busy is
+ * refused, without work, and when the ring has not been empty for a while the newest goes first:
+ * those who are served are served as fast as ever, and the rest hears so in time. (CoDel, RFC 8289,
+ * and adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 2015.) The mutex guards every field but the
+ * threads. */
 #include "gateway/request_pool.h"
 
 #include <assert.h>
@@ -11,76 +17,141 @@
 #include "base/sync.h"
 
 #define IDLE_WAIT_MS 60000 /* a wait always has a deadline; waking up costs nothing */
+#define STANDING_MS  100   /* a ring that has not been empty for so long stands */
+#define MS           ((int64_t)1000000)
 
 struct request_pool {
+    struct request_pool_config config;
     pthread_mutex_t mutex;
     pthread_cond_t filled;
     struct exchange **ring;
-    size_t ring_len;
-    size_t head; /* next to take */
+    size_t head; /* the oldest */
     size_t waiting;
+    unsigned idle;    /* threads that wait for an exchange */
+    int64_t empty_ns; /* when the ring was last seen empty */
     bool closing;
-    server_handler *handler;
-    void *context;
     pthread_t *threads;
-    unsigned thread_count;
 };
 
-/* NULL when the pool closes and nothing is left. */
-static struct exchange *take_next(struct request_pool *pool)
+/* --- the ring; the mutex is held --- */
+
+static struct exchange *take_oldest(struct request_pool *pool)
 {
-    struct exchange *exchange = NULL;
+    struct exchange *exchange = pool->ring[pool->head];
+    pool->head = (pool->head + 1) % pool->config.queue_max;
+    pool->waiting--;
+    return exchange;
+}
+
+static struct exchange *take_newest(struct request_pool *pool)
+{
+    pool->waiting--;
+    return pool->ring[(pool->head + pool->waiting) % pool->config.queue_max];
+}
+
+/* The oldest when its time is over, else NULL. What a thread has only not woken up for yet does not
+ * wait; `awake` is 1 in a thread that will run one now. */
+static struct exchange *take_expired(struct request_pool *pool, unsigned awake, int64_t now_ns)
+{
+    bool queued = pool->waiting > pool->idle + awake;
+    if (pool->config.wait_ms == 0 || !queued) {
+        return NULL;
+    }
+    int64_t age_ns = now_ns - pool->ring[pool->head]->request.arrived_ns;
+    return age_ns > pool->config.wait_ms * MS ? take_oldest(pool) : NULL;
+}
+
+static struct exchange *take_next(struct request_pool *pool, int64_t now_ns)
+{
+    bool stands = pool->config.wait_ms > 0 && now_ns - pool->empty_ns > STANDING_MS * MS;
+    return stands ? take_newest(pool) : take_oldest(pool);
+}
+
+/* --- threads --- */
+
+/* What a thread does next: one of the two, or neither when the pool closes. */
+struct task {
+    struct exchange *run;
+    struct exchange *refuse;
+};
+
+static struct task wait_task(struct request_pool *pool)
+{
+    struct task task = {0};
     sync_lock(&pool->mutex);
     while (pool->waiting == 0 && !pool->closing) {
+        pool->idle++;
         (void)sync_wait(&pool->filled, &pool->mutex, clock_deadline(IDLE_WAIT_MS));
+        pool->idle--;
     }
     if (pool->waiting > 0) {
-        exchange = pool->ring[pool->head];
-        pool->head = (pool->head + 1) % pool->ring_len;
-        pool->waiting--;
+        int64_t now_ns = clock_mono_ns();
+        task.refuse = pool->closing ? NULL : take_expired(pool, 1, now_ns);
+        task.run = task.refuse == NULL ? take_next(pool, now_ns) : NULL;
+        pool->empty_ns = pool->waiting == 0 ? now_ns : pool->empty_ns;
     }
     sync_unlock(&pool->mutex);
-    return exchange;
+    return task;
 }
 
 static void *run_thread(void *arg)
 {
     struct request_pool *pool = arg;
-    for (struct exchange *next = take_next(pool); next != NULL; next = take_next(pool)) {
-        pool->handler(pool->context, next);
+    for (;;) {
+        struct task task = wait_task(pool);
+        if (task.refuse != NULL) {
+            pool->config.refuse(task.refuse);
+        } else if (task.run != NULL) {
+            pool->config.handler(pool->config.context, task.run);
+        } else {
+            return NULL;
+        }
     }
-    return NULL;
 }
 
-struct request_pool *request_pool_open(unsigned threads, size_t queue_max, server_handler *handler,
-                                       void *context)
+struct request_pool *request_pool_open(const struct request_pool_config *config)
 {
-    assert(threads > 0 && queue_max > 0);
+    assert(config->threads > 0 && config->queue_max > 0);
+    assert(config->wait_ms == 0 || config->refuse != NULL);
     struct request_pool *pool = mem_alloc(sizeof(*pool));
     sync_init(&pool->mutex, &pool->filled);
-    pool->ring = mem_array(queue_max, sizeof(*pool->ring));
-    pool->ring_len = queue_max;
-    pool->handler = handler;
-    pool->context = context;
-    pool->threads = mem_array(threads, sizeof(*pool->threads));
-    pool->thread_count = threads;
-    for (unsigned i = 0; i < threads; i++) {
+    pool->config = *config;
+    pool->empty_ns = clock_mono_ns();
+    pool->ring = mem_array(config->queue_max, sizeof(*pool->ring));
+    pool->threads = mem_array(config->threads, sizeof(*pool->threads));
+    for (unsigned i = 0; i < config->threads; i++) {
         pool->threads[i] = sync_thread("request", run_thread, pool);
     }
     return pool;
 }
 
-bool request_pool_submit(struct request_pool *pool, struct exchange *exchange)
+/* Adds it when there is room, and takes one out whose time is over. */
+static bool add(struct request_pool *pool, struct exchange *exchange, struct exchange **out_expired)
 {
     sync_lock(&pool->mutex);
-    bool room = pool->waiting < pool->ring_len && !pool->closing;
+    if (pool->waiting == 0) {
+        pool->empty_ns = exchange->request.arrived_ns;
+    } else {
+        *out_expired = take_expired(pool, 0, exchange->request.arrived_ns);
+    }
+    bool room = pool->waiting < pool->config.queue_max && !pool->closing;
     if (room) {
-        pool->ring[(pool->head + pool->waiting) % pool->ring_len] = exchange;
+        pool->ring[(pool->head + pool->waiting) % pool->config.queue_max] = exchange;
         pool->waiting++;
     }
     sync_unlock(&pool->mutex);
+    return room;
+}
+
+bool request_pool_submit(struct request_pool *pool, struct exchange *exchange)
+{
+    struct exchange *expired = NULL;
+    bool room = add(pool, exchange, &expired);
     if (room) {
         sync_wake_one(&pool->filled);
+    }
+    if (expired != NULL) { /* even if no thread comes by for a while */
+        pool->config.refuse(expired);
     }
     return room;
 }
@@ -102,7 +173,7 @@ void request_pool_close(struct request_pool *pool)
     pool->closing = true;
     sync_unlock(&pool->mutex);
     sync_wake_all(&pool->filled);
-    for (unsigned i = 0; i < pool->thread_count; i++) {
+    for (unsigned i = 0; i < pool->config.threads; i++) {
         (void)pthread_join(pool->threads[i], NULL);
     }
     sync_destroy(&pool->mutex, &pool->filled);

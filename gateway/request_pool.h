@@ -6,11 +6,22 @@
 
 struct request_pool;
 
-/* Starts `threads` threads; at most `queue_max` exchanges wait. Cannot fail: without threads the
- * process ends. */
-struct request_pool *request_pool_open(unsigned threads, size_t queue_max, server_handler *handler,
-                                       void *context);
-/* False when the queue is full; else a thread will call the handler with it. Never blocks long. */
+/* Ends an exchange that has waited too long; called in any thread. */
+typedef void request_refuser(struct exchange *exchange);
+
+struct request_pool_config {
+    unsigned threads;
+    size_t queue_max; /* exchanges that may wait */
+    int64_t wait_ms;  /* how long, while every thread is busy; 0: as long as it takes */
+    server_handler *handler;
+    request_refuser *refuse; /* not NULL with wait_ms */
+    void *context;           /* the handler's */
+};
+
+/* Starts the threads. Cannot fail: without threads the process ends. */
+struct request_pool *request_pool_open(const struct request_pool_config *config);
+/* False when the queue is full; else a thread will call the handler with it, or it is refused when
+ * its time is over. Counts from request.arrived_ns. Never blocks long. */
 bool request_pool_submit(struct request_pool *pool, struct exchange *exchange);
 size_t request_pool_waiting(struct request_pool *pool);
 /* Runs what is queued, joins the threads, frees. Takes NULL. */

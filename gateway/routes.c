@@ -43,7 +43,16 @@ const struct route routes[] = {
     {METHOD_DELETE, "/v1/auth/tokens/", NULL, "manage-tokens", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_bearer_delete},
     {METHOD_GET, "/v1/auth/whoami", NULL, "whoami", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_whoami},
 
+    {METHOD_GET, "/v1/grants", NULL, "manage-grants", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_grant_list},
+    {METHOD_POST, "/v1/grants:apply", NULL, "manage-grants", ACCESS_GRANT, TARGET_NONE, BODY_JSON, op_grants_apply},
+    {METHOD_GET, "/v1/grants/", NULL, "manage-grants", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_grant_get},
+    {METHOD_PUT, "/v1/grants/", NULL, "manage-grants", ACCESS_GRANT, TARGET_REST, BODY_JSON, op_grant_put},
+    {METHOD_DELETE, "/v1/grants/", NULL, "manage-grants", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_grant_delete},
+    {METHOD_POST, "/v1/authorize", NULL, "authorize", ACCESS_CALLER, TARGET_NONE, BODY_JSON, op_authorize},
+
     {METHOD_GET, "/v1/audit", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_audit_list},
+    {METHOD_GET, "/v1/audit/checkpoint", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_audit_checkpoint},
+    {METHOD_GET, "/v1/lint", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_lint},
     {METHOD_GET, "/v1/tokens", NULL, "read", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_tokens},
     {METHOD_GET, "/v1/version", NULL, "version", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_version},
     {METHOD_GET, "/v1/openapi.json", NULL, "openapi", ACCESS_PUBLIC, TARGET_NONE, BODY_NONE, op_openapi},
@@ -113,6 +122,7 @@ static const char *allow_text(unsigned methods)
         {1u << METHOD_DELETE, "DELETE"},
         {1u << METHOD_GET | 1u << METHOD_POST, "GET, POST"},
         {1u << METHOD_GET | 1u << METHOD_PATCH, "GET, PATCH"},
+        {1u << METHOD_GET | 1u << METHOD_PUT | 1u << METHOD_DELETE, "GET, PUT, DELETE"},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].methods == methods) {

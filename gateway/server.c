@@ -1,5 +1,6 @@
-/* Starts, watches and stops the HTTP library: two daemons (TCP and local socket) with epoll
- * threads of their own, two pools of request threads (what is urgent has its own), one reaper.
+/* Starts, watches and stops the HTTP library: a daemon for each TCP address and one for the local
+ * socket with epoll threads of their own, two pools of request threads (what is urgent has its
+ * own), one reaper.
  *
  * The audit of header blocks and the way requests are suspended rest on observed behaviour of one
  * version of libmicrohttpd, so any other is refused at start. Stopping has an order that loses no
@@ -7,6 +8,8 @@
  * daemon that stops with a suspended connection would abort the process. */
 #include "gateway/server.h"
 
+#include <assert.h>
+#include <gnutls/abstract.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +22,7 @@
 
 #define TESTED_VERSION "0.9.75"
 #define POOL_BYTES     ((size_t)12 * 1024) /* per connection: header block, body window, reply head */
+#define QUEUE_WAIT_MS  30                  /* so that a refusal leaves within 50 */
 #define STOP_NOTICE_MS 5000
 
 __attribute__((format(printf, 2, 0))) static void log_library(void *context, const char *format,
@@ -39,6 +43,24 @@ static struct err check_version(void)
     return err_ok();
 }
 
+/* What the library would use if our own credentials were not in the session: none.
+ * NOLINTNEXTLINE(readability-function-size): GnuTLS sets the parameters */
+static int no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                          gnutls_pcert_st **certificates, unsigned *count,
+                          gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+                          unsigned *flags)
+{
+    (void)session;
+    (void)info;
+    (void)certificates;
+    (void)count;
+    (void)ocsp;
+    (void)ocsp_count;
+    (void)key;
+    (void)flags;
+    return -1;
+}
+
 static struct err start_daemon(struct listener *listener, const struct server_config *config)
 {
     struct MHD_OptionItem threads[] = {
@@ -46,29 +68,51 @@ static struct err start_daemon(struct listener *listener, const struct server_co
         {MHD_OPTION_END, 0, NULL},
     };
     bool several = config->io_threads > 1 && !listener->local;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (listener->tls != NULL ? MHD_USE_TLS : 0);
     listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        server_answer, listener, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-        MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_NOTIFY_CONNECTION,
+        flags, 0, server_accept, listener, server_answer, listener, MHD_OPTION_EXTERNAL_LOGGER,
+        log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_NOTIFY_CONNECTION,
         server_notify_connection, listener, MHD_OPTION_URI_LOG_CALLBACK, server_begin_request,
         listener, MHD_OPTION_NOTIFY_COMPLETED, server_end_request, listener,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_max, MHD_OPTION_ARRAY, several ? threads : &threads[1], MHD_OPTION_END);
+        config->connections_max, MHD_OPTION_ARRAY, several ? threads : &threads[1],
+        /* the rest is for TLS; the last one cannot be in an array */
+        listener->tls != NULL ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, TLS_PRIORITIES,
+        MHD_OPTION_HTTPS_CERT_CALLBACK2, no_certificate, MHD_OPTION_END);
     ENSURE(listener->daemon != NULL, ERR_IO,
            "the HTTP library does not start: is the limit of open files too low?");
     return err_ok();
 }
 
+static struct listener *add_listener(struct server *server)
+{
+    struct listener *listener = &server->listeners[server->listener_count++];
+    *listener = (struct listener){.server = server, .fd = -1};
+    return listener;
+}
+
 static struct err open_listeners(struct server *server, const struct server_config *config)
 {
-    TRY(listen_tcp(config->host, config->port, &server->tcp.fd, &server->port));
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *wanted = &config->listeners[i];
+        struct listener *listener = add_listener(server);
+        ENSURE(wanted->tls != NULL || listen_is_loopback(wanted->host), ERR_CONFIG,
+               "cannot listen on %s: plain HTTP is served on loopback only (127.0.0.1, ::1)",
+               wanted->host);
+        if (wanted->tls != NULL) {
+            TRY(tls_open(wanted->tls, &listener->tls));
+        }
+        TRY(listen_tcp(wanted->host, wanted->port, &listener->fd, &listener->port));
+    }
     if (config->socket_path != NULL) {
-        TRY(listen_local(config->socket_path, &server->local.fd));
+        struct listener *listener = add_listener(server);
+        listener->local = true;
+        TRY(listen_local(config->socket_path, &listener->fd));
         server->socket_path = mem_text(config->socket_path);
     }
-    TRY(start_daemon(&server->tcp, config));
-    if (config->socket_path != NULL) {
-        TRY(start_daemon(&server->local, config));
+    for (size_t i = 0; i < server->listener_count; i++) {
+        TRY(start_daemon(&server->listeners[i], config));
     }
     return err_ok();
 }
@@ -84,18 +128,26 @@ struct err server_open(const struct server_config *config, server_handler *handl
 {
     TRY(check_version());
     CLEANUP(close_at) struct server *server = mem_alloc(sizeof(*server));
-    server->tcp = (struct listener){.server = server, .fd = -1};
-    server->local = (struct listener){.server = server, .fd = -1, .local = true};
+    server->listeners = mem_array(config->listener_count + 1, sizeof(*server->listeners));
     server->body_max = config->body_max;
     server->request_ms = config->request_ms;
     sync_init(&server->mutex, &server->calm);
     server->reaper = reaper_open(config->receive_ms);
     server->linger = linger_open();
-    server->pool = request_pool_open(config->request_threads, config->queue_max, handler, context);
+    server->parking = parking_open(server_suspend, server_resume);
+    server->addresses = address_count_open(config->connections_per_address);
+    struct request_pool_config pool = {.threads = config->request_threads,
+                                       .queue_max = config->queue_max,
+                                       .wait_ms = QUEUE_WAIT_MS,
+                                       .handler = handler,
+                                       .refuse = server_refuse_overload,
+                                       .context = context};
+    server->pool = request_pool_open(&pool);
     server->urgent = config->urgent;
     if (config->urgent != NULL) {
-        server->urgent_pool =
-            request_pool_open(SERVER_URGENT_THREADS, config->queue_max, handler, context);
+        pool.threads = SERVER_URGENT_THREADS;
+        pool.wait_ms = 0; /* health is never refused for its age */
+        server->urgent_pool = request_pool_open(&pool);
     }
     *out = server; /* before the first request, whose handler may look at it */
     struct err err = open_listeners(server, config);
@@ -107,9 +159,19 @@ struct err server_open(const struct server_config *config, server_handler *handl
     return err_ok();
 }
 
-uint16_t server_port(const struct server *server)
+uint16_t server_port(const struct server *server, size_t index)
 {
-    return server->port;
+    assert(index < server->listener_count);
+    return server->listeners[index].port;
+}
+
+void server_reload(struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->listeners[i].tls != NULL) {
+            tls_reload(server->listeners[i].tls);
+        }
+    }
 }
 
 void server_land(struct server *server)
@@ -145,8 +207,9 @@ static void quiesce(struct listener *listener)
 bool server_drain(struct server *server, int64_t drain_ms)
 {
     if (!atomic_exchange(&server->draining, true)) {
-        quiesce(&server->tcp);
-        quiesce(&server->local);
+        for (size_t i = 0; i < server->listener_count; i++) {
+            quiesce(&server->listeners[i]);
+        }
     }
     return wait_calm(server, clock_deadline(drain_ms));
 }
@@ -157,6 +220,7 @@ static void stop_listener(struct listener *listener)
     if (listener->daemon != NULL) {
         MHD_stop_daemon(listener->daemon);
     }
+    tls_close(listener->tls);
 }
 
 void server_close(struct server *server, int64_t drain_ms)
@@ -174,8 +238,12 @@ void server_close(struct server *server, int64_t drain_ms)
     }
     request_pool_close(server->pool);
     request_pool_close(server->urgent_pool);
-    stop_listener(&server->tcp);
-    stop_listener(&server->local);
+    parking_stop(server->parking); /* the library must not stop with suspended connections */
+    for (size_t i = 0; i < server->listener_count; i++) {
+        stop_listener(&server->listeners[i]);
+    }
+    parking_close(server->parking);
+    address_count_close(server->addresses);
     reaper_close(server->reaper);
     linger_close(server->linger);
     if (server->socket_path != NULL) {
@@ -183,6 +251,7 @@ void server_close(struct server *server, int64_t drain_ms)
     }
     sync_destroy(&server->mutex, &server->calm);
     mem_free(server->socket_path);
+    mem_free(server->listeners);
     mem_free(server);
 }
 
@@ -195,8 +264,14 @@ void server_status(struct server *server, struct server_status *out)
         .refused_shape = atomic_load(&server->refused_shape),
         .refused_size = atomic_load(&server->refused_size),
         .refused_overload = atomic_load(&server->refused_overload),
+        .refused_address = atomic_load(&server->refused_address),
         .timed_out = reaper_count(server->reaper),
         .queued = request_pool_waiting(server->pool) +
                   (urgent != NULL ? request_pool_waiting(urgent) : 0),
     };
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->listeners[i].tls != NULL) {
+            tls_add_status(server->listeners[i].tls, out);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #ifndef HSMGATE_GATEWAY_SERVER_H
 #define HSMGATE_GATEWAY_SERVER_H
 
+#include "gateway/config.h"
 #include "gateway/exchange.h"
 
 #define SERVER_URGENT_THREADS 4
@@ -14,9 +15,12 @@ struct server;
 typedef void server_handler(void *context, struct exchange *exchange);
 
 struct server_config {
-    const char *host; /* a loopback address: anything else is refused while there is no TLS */
-    uint16_t port;    /* 0: any free one, see server_port */
-    const char *socket_path; /* the local socket, or NULL */
+    const struct config_listener *listeners; /* plain ones on loopback only; port 0: any free one,
+                                                see server_port. Their TLS structs are borrowed
+                                                until server_close */
+    size_t listener_count;
+    const char *socket_path;          /* the local socket, or NULL */
+    unsigned connections_per_address; /* 0: no limit; not for the local socket */
     unsigned io_threads;
     unsigned request_threads;
     /* What must not wait behind other requests: it gets SERVER_URGENT_THREADS threads of its own.
@@ -33,7 +37,12 @@ struct server_config {
 /* *out is set before the first request is handled; NULL on failure: ERR_CONFIG, ERR_IO. */
 MUST_USE struct err server_open(const struct server_config *config, server_handler *handler,
                                 void *context, struct server **out);
-uint16_t server_port(const struct server *server);
+/* The port of listener `index`. */
+uint16_t server_port(const struct server *server, size_t index);
+/* Has certificates, CAs and CRLs read again soon, in another thread; what cannot be used is logged,
+ * counted and not taken. Connections go on; old client certificates are checked against the new
+ * trust at their next request. */
+void server_reload(struct server *server);
 /* Stops accepting and waits until nothing is under way; false when something still is after
  * drain_ms: then server_close would wait on, and only ending the process is left. */
 MUST_USE bool server_drain(struct server *server, int64_t drain_ms);
@@ -41,15 +50,39 @@ MUST_USE bool server_drain(struct server *server, int64_t drain_ms);
  * drain_ms. Takes NULL. */
 void server_close(struct server *server, int64_t drain_ms);
 
+/* Why a TLS handshake, or a request on an older connection, was refused. */
+enum tls_refusal {
+    TLS_NO_CERTIFICATE, /* required and not sent */
+    TLS_UNKNOWN_CA,     /* self-signed, too */
+    TLS_EXPIRED,
+    TLS_NOT_YET_VALID,
+    TLS_REVOKED,
+    TLS_WRONG_PURPOSE, /* no EKU clientAuth */
+    TLS_NO_NAME,       /* nothing in it that names a principal */
+    TLS_OTHER,         /* another reason of the chain */
+    TLS_HANDSHAKE,     /* no common version or suite, garbage, time-out */
+    TLS_CRL_EXPIRED,   /* a CRL is past its nextUpdate: no client certificate is believed */
+    TLS_REFUSAL_COUNT
+};
+
 struct server_status {
     uint64_t connections; /* open now */
     uint64_t requests;    /* whole requests handed to the handler */
     uint64_t refused_shape;
     uint64_t refused_size;
     uint64_t refused_overload;
+    uint64_t refused_address; /* over connections_per_address */
     uint64_t timed_out;
     size_t queued;
+    uint64_t tls_handshakes; /* finished */
+    uint64_t tls_refused[TLS_REFUSAL_COUNT];
+    uint64_t tls_reloads;
+    uint64_t tls_reload_failures;
+    int64_t certificate_ends_ms; /* the earliest end of a server certificate; 0: no TLS */
+    int64_t crl_ends_ms;         /* the earliest nextUpdate of a CRL; 0: none */
 };
+/* `unknown_ca`; static, for metrics. */
+const char *tls_refusal_name(enum tls_refusal refusal);
 void server_status(struct server *server, struct server_status *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* The server's own structs, shared by server.c and server_request.c only. */
+/* The server's own structs, shared by server*.c only. */
 #ifndef HSMGATE_GATEWAY_SERVER_INNER_H
 #define HSMGATE_GATEWAY_SERVER_INNER_H
 
@@ -6,24 +6,28 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "gateway/address_count.h"
 #include "gateway/linger.h"
+#include "gateway/parking.h"
 #include "gateway/reaper.h"
 #include "gateway/request_pool.h"
 #include "gateway/server.h"
+#include "gateway/tls_session.h"
 
-/* One door: the TCP or the local socket, with a daemon of the library. */
+/* One door: a TCP address or the local socket, with a daemon of the library. */
 struct listener {
     struct server *server;
     struct MHD_Daemon *daemon;
-    int fd; /* -1: not open */
+    struct tls *tls; /* NULL: plain */
+    int fd;          /* -1: not open */
+    uint16_t port;
     bool local;
 };
 
 struct server {
-    struct listener tcp;
-    struct listener local;
+    struct listener *listeners; /* as configured, then the local socket */
+    size_t listener_count;
     char *socket_path; /* or NULL */
-    uint16_t port;
     size_t body_max;
     int64_t request_ms;
     struct request_pool *pool;
@@ -31,14 +35,17 @@ struct server {
     bool (*urgent)(const struct request *request);
     struct reaper *reaper;
     struct linger_pool *linger;
-    _Atomic bool draining; /* replies end their connections */
-    _Atomic bool stopping; /* no request is handed over any more */
+    struct parking *parking;         /* of stalled handshakes */
+    struct address_count *addresses; /* connections per address */
+    _Atomic bool draining;           /* replies end their connections */
+    _Atomic bool stopping;           /* no request is handed over any more */
     _Atomic uint64_t in_flight;
     _Atomic uint64_t connections;
     _Atomic uint64_t requests;
     _Atomic uint64_t refused_shape;
     _Atomic uint64_t refused_size;
     _Atomic uint64_t refused_overload;
+    _Atomic uint64_t refused_address;
     pthread_mutex_t mutex; /* guards nothing but the wait for in_flight to become 0 */
     pthread_cond_t calm;
 };
@@ -48,6 +55,8 @@ struct inbound;
 /* The caller's side of one TCP or local connection; the library's socket_context. */
 struct connection {
     struct reaper_entry deadline;
+    struct tls_session *tls; /* NULL: plain */
+    struct address_key address;
     uid_t uid;
     bool unknown;          /* local, but the kernel did not say whose: nothing is answered */
     bool linger;           /* refused with unread bytes */
@@ -71,6 +80,7 @@ struct inbound {
 };
 
 /* The library's callbacks; `listener` is the context of each. */
+enum MHD_Result server_accept(void *listener, const struct sockaddr *address, socklen_t len);
 void server_notify_connection(void *listener, struct MHD_Connection *mhd, void **socket_context,
                               enum MHD_ConnectionNotificationCode code);
 void *server_begin_request(void *listener, const char *target, struct MHD_Connection *mhd);
@@ -79,12 +89,17 @@ enum MHD_Result server_answer(void *listener, struct MHD_Connection *mhd, const 
                               size_t *upload_len, void **request_context);
 void server_end_request(void *listener, struct MHD_Connection *mhd, void **request_context,
                         enum MHD_RequestTerminationCode why);
+/* For parking: `mhd` is the connection. */
+void server_suspend(void *mhd);
+void server_resume(void *mhd);
 /* Gives the reply to the library and arms the deadline for sending it. */
 enum MHD_Result server_queue_reply(struct inbound *inbound);
 /* Makes the reply a problem document and this request the connection's last. */
 void server_make_refusal(struct inbound *inbound, const struct err *err);
 /* Refuses while the body is still coming; the connection ends. */
 enum MHD_Result server_refuse_mid_body(struct inbound *inbound, const struct err *err);
+/* Answers a handed-over exchange with 503, without work and without a record. */
+void server_refuse_overload(struct exchange *exchange);
 /* One exchange less under way. */
 void server_land(struct server *server);
 

@@ -87,8 +87,10 @@ void server_make_refusal(struct inbound *inbound, const struct err *err)
     }
     inbound->last = true;
     inbound->connection->linger = true;
-    atomic_fetch_add(err->code == ERR_TOO_LARGE ? &server->refused_size : &server->refused_shape,
-                     1);
+    if (err->code != ERR_UNAUTHENTICATED) { /* tls_session counted that one */
+        atomic_fetch_add(
+            err->code == ERR_TOO_LARGE ? &server->refused_size : &server->refused_shape, 1);
+    }
     log_debug("server", "refused: %s: %s", err_word(err->code), err->detail);
 }
 
@@ -107,7 +109,9 @@ enum MHD_Result server_refuse_mid_body(struct inbound *inbound, const struct err
     if (written.code == ERR_OK) {
         written = buf_append(&text, buf_span(&reply->body));
     }
-    if (written.code == ERR_OK) {
+    if (written.code == ERR_OK && inbound->connection->tls != NULL) {
+        tls_session_send(inbound->connection->tls, buf_span(&text));
+    } else if (written.code == ERR_OK) {
         (void)send(inbound->connection->deadline.fd, text.data, text.len,
                    MSG_DONTWAIT | MSG_NOSIGNAL);
     }

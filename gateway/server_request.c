@@ -14,57 +14,8 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "gateway/http_shape.h"
-#include "gateway/listen_socket.h"
 #include "gateway/problem.h"
 #include "gateway/server_inner.h"
-
-/* --- connections --- */
-
-static void note_source(struct MHD_Connection *mhd, struct connection *connection, bool local)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    connection->deadline.fd = info->connect_fd;
-    if (local) {
-        connection->unknown = !listen_peer_uid(info->connect_fd, &connection->uid);
-        snprintf(connection->source, sizeof(connection->source), "unix");
-        return;
-    }
-    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    listen_address_text(info->client_addr, connection->source, sizeof(connection->source));
-}
-
-/* The library gives up a request whose query does not fit its memory, and no end comes for it. */
-static void forget(struct server *server, struct connection *connection)
-{
-    if (connection->begun != NULL) {
-        atomic_fetch_add(&server->refused_shape, 1);
-        mem_free(connection->begun);
-    }
-}
-
-void server_notify_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
-                              enum MHD_ConnectionNotificationCode code)
-{
-    struct listener *listener = context;
-    struct server *server = listener->server;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct connection *connection = mem_alloc(sizeof(*connection));
-        note_source(mhd, connection, listener->local);
-        *socket_context = connection;
-        atomic_fetch_add(&server->connections, 1);
-        reaper_arm(server->reaper, &connection->deadline);
-        return;
-    }
-    struct connection *connection = *socket_context;
-    reaper_disarm(server->reaper, &connection->deadline);
-    if (connection->linger && !connection->deadline.reaped) {
-        linger_add(server->linger, connection->deadline.fd);
-    }
-    atomic_fetch_sub(&server->connections, 1);
-    forget(server, connection);
-    mem_free(connection);
-}
 
 /* --- begin and end --- */
 
@@ -90,6 +41,7 @@ void *server_begin_request(void *context, const char *target, struct MHD_Connect
     request->local = listener->local;
     request->uid = inbound->connection->uid;
     memcpy(request->source, inbound->connection->source, sizeof(request->source));
+    request->secure = inbound->connection->tls != NULL;
     return inbound;
 }
 
@@ -190,6 +142,17 @@ static struct err check_head(struct inbound *inbound, const struct http_head *he
     return http_shape_framing(fields, inbound->server->body_max);
 }
 
+/* The client certificate may have lost its worth since the handshake. */
+static struct err check_client(struct inbound *inbound)
+{
+    struct tls_session *tls = inbound->connection->tls;
+    if (tls != NULL) {
+        TRY(tls_session_check(tls, clock_wall_ms()));
+        inbound->exchange.request.certificate = tls_session_name(tls);
+    }
+    return err_ok();
+}
+
 static enum MHD_Result first_call(struct inbound *inbound, const char *method, const char *version)
 {
     if (inbound->connection->unknown) {
@@ -202,7 +165,10 @@ static enum MHD_Result first_call(struct inbound *inbound, const char *method, c
     http_shape_fields(&head, &fields);
     take_request_id(&inbound->exchange.request, &fields);
     take_fields(&inbound->exchange.request, &fields);
-    struct err err = check_head(inbound, &head, &fields);
+    struct err err = check_client(inbound);
+    if (err.code == ERR_OK) {
+        err = check_head(inbound, &head, &fields);
+    }
     if (err.code == ERR_OK) {
         buf_init(&inbound->body, inbound->server->body_max);
         return MHD_YES;
@@ -225,12 +191,13 @@ static enum MHD_Result take_body(struct inbound *inbound, const char *data, size
     return MHD_YES;
 }
 
-static void refuse_overload(struct inbound *inbound)
+void server_refuse_overload(struct exchange *exchange)
 {
+    struct inbound *inbound = (struct inbound *)exchange;
     struct err err = err_new(ERR_OVERLOADED, __func__, "too many requests are waiting");
-    problem_reply(&inbound->exchange.reply, &err, inbound->exchange.request.id);
+    problem_reply(&exchange->reply, &err, exchange->request.id);
     atomic_fetch_add(&inbound->server->refused_overload, 1);
-    exchange_send(&inbound->exchange);
+    exchange_send(exchange);
 }
 
 static enum MHD_Result hand_over(struct inbound *inbound)
@@ -253,7 +220,7 @@ static enum MHD_Result hand_over(struct inbound *inbound)
     if (request_pool_submit(pool, &inbound->exchange)) {
         atomic_fetch_add(&server->requests, 1);
     } else {
-        refuse_overload(inbound);
+        server_refuse_overload(&inbound->exchange);
     }
     return MHD_YES;
 }

@@ -1,13 +1,16 @@
 /* One gateway process from start to stop. Opening goes from what everything needs to what serves:
- * store, audit log, tokens, server. Closing goes the other way round, so that no request can meet a
- * part that is gone. */
+ * store, audit log, issuers, tokens, witness, server. Closing goes the other way round, so that no
+ * request can meet a part that is gone. */
 #include "gateway/service.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/issuers.h"
+#include "gateway/limits.h"
 #include "gateway/pipeline.h"
 #include "gateway/token_starter.h"
+#include "gateway/witness.h"
 
 #define AUDIT_QUEUE_MAX   8192
 #define REQUEST_QUEUE_MAX 1024
@@ -46,8 +49,14 @@ static struct err open_store(struct gateway *gateway)
 
 static struct err open_audit(struct gateway *gateway)
 {
-    const char *folder = gateway->config->audit_folder;
-    struct audit_config config = {.folder = folder, .queue_max = AUDIT_QUEUE_MAX};
+    const struct config_audit *wanted = &gateway->config->audit;
+    const char *folder = wanted->folder;
+    struct audit_config config = {.folder = folder,
+                                  .second_folder = wanted->second_folder,
+                                  .need = wanted->need,
+                                  .queue_max = AUDIT_QUEUE_MAX,
+                                  .file_max = wanted->file_max,
+                                  .daily = wanted->daily};
     struct err err = audit_open(&config, &gateway->audit);
     switch ((int)err.code) {
     case ERR_OK:
@@ -55,10 +64,19 @@ static struct err open_audit(struct gateway *gateway)
     case ERR_CONFLICT:
         return explain(err, "audit log", folder, "stop the other hsmgated first");
     case ERR_CORRUPT:
-        return explain(err, "audit log", folder, "keep it for examination and set another folder");
+        return explain(err, "audit log", folder,
+                       "look at it with `hsmgate audit verify`, keep it for examination, and set "
+                       "another folder");
     default:
         return explain(err, "audit log", folder, "check its permissions and the disk's space");
     }
+}
+
+/* Who waits behind as many as work is served in twice the time of an operation, and no later. */
+static unsigned queue_max_of(const struct config *config, const struct config_token *token)
+{
+    unsigned configured = config->limits.token_queue;
+    return configured > 0 ? configured : token->channels;
 }
 
 static struct err open_tokens(struct gateway *gateway)
@@ -72,7 +90,8 @@ static struct err open_tokens(struct gateway *gateway)
                                       .worker_config = token->config,
                                       .channels = token->channels,
                                       .operation_ms = token->operation_ms,
-                                      .calls_max = config->calls_max};
+                                      .calls_max = config->calls_max,
+                                      .queue_max = queue_max_of(config, token)};
         struct err err = token_open(&wanted, &gateway->tokens[i]);
         if (err.code != ERR_OK) {
             return explain(err, "token", token->name, "check `worker` and the token's `config`");
@@ -95,12 +114,15 @@ struct err service_open(const struct config *config, struct service **out)
     gateway->config = config;
     gateway->started_ms = clock_wall_ms();
     gateway->metrics = metrics_open();
+    gateway->limits = limits_open(&config->limits);
     TRY(open_store(gateway));
     TRY(open_audit(gateway));
+    TRY(issuers_open(config, &gateway->issuers));
     TRY(open_tokens(gateway));
     gateway->rotation = (struct rotation){
         .store = gateway->store, .tokens = gateway->tokens, .token_count = gateway->token_count};
     service->starter = token_starter_open(&gateway->rotation);
+    gateway->witness = witness_open(gateway);
     *out = TAKE(service);
     return err_ok();
 }
@@ -127,8 +149,10 @@ void service_token_error(struct service *service, char out[ERR_DETAIL_MAX])
 struct err service_serve(struct service *service)
 {
     const struct config *config = service->gateway.config;
-    struct server_config wanted = {.host = config->listen_host,
-                                   .port = config->listen_port,
+    struct server_config wanted = {.listeners = config->listeners,
+                                   .listener_count = config->listener_count,
+                                   .connections_per_address =
+                                       config->limits.connections_per_address,
                                    .socket_path = config->socket_path,
                                    .io_threads = config->io_threads,
                                    .request_threads = config->request_threads,
@@ -141,14 +165,27 @@ struct err service_serve(struct service *service)
     struct err err =
         server_open(&wanted, pipeline_run, &service->gateway, &service->gateway.server);
     if (err.code != ERR_OK) {
-        return explain(err, "server", config->listen_host,
-                       "check `listen` and `socket`, and that nothing else uses them");
+        return explain(err, "server", config->listeners[0].host,
+                       "check `listeners` and `socket`, and that nothing else uses them");
     }
-    log_info("server", "listening on %s port %u%s%s", config->listen_host,
-             (unsigned)server_port(service->gateway.server),
-             config->socket_path != NULL ? " and on " : "",
-             config->socket_path != NULL ? config->socket_path : "");
+    for (size_t i = 0; i < config->listener_count; i++) {
+        log_info("server", "listening on %s port %u, %s", config->listeners[i].host,
+                 (unsigned)server_port(service->gateway.server, i),
+                 config->listeners[i].tls != NULL ? "TLS" : "plain HTTP");
+    }
+    if (config->socket_path != NULL) {
+        log_info("server", "listening on %s", config->socket_path);
+    }
     return err_ok();
+}
+
+void service_reload(struct service *service)
+{
+    if (service->gateway.server != NULL) {
+        server_reload(service->gateway.server);
+    }
+    issuers_reload(service->gateway.issuers);
+    witness_nudge(service->gateway.witness);
 }
 
 bool service_drain(struct service *service, int64_t drain_ms)
@@ -163,12 +200,15 @@ void service_close(struct service *service)
     }
     struct gateway *gateway = &service->gateway;
     server_close(gateway->server, DRAINED_MS);
+    witness_close(gateway->witness);
     token_starter_close(service->starter);
     for (size_t i = 0; i < gateway->token_count; i++) {
         token_close(gateway->tokens[i]);
     }
+    issuers_close(gateway->issuers);
     audit_close(gateway->audit);
     keystore_close(gateway->store);
+    limits_close(gateway->limits);
     metrics_close(gateway->metrics);
     mem_free(gateway->tokens);
     mem_free(service);

@@ -16,6 +16,8 @@ bool service_wait_tokens(struct service *service, int64_t wait_ms);
 void service_token_error(struct service *service, char out[ERR_DETAIL_MAX]);
 /* Listens and answers from now on. */
 MUST_USE struct err service_serve(struct service *service);
+/* Reads certificates and key sets again, and signs a checkpoint: for SIGHUP. */
+void service_reload(struct service *service);
 /* Stops accepting and waits for what is under way; false when it does not end in time, and then
  * nothing but the end of the process is safe. */
 MUST_USE bool service_drain(struct service *service, int64_t drain_ms);

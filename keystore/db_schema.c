@@ -58,7 +58,25 @@ static const char create_keys[] =
     " last_used_at INTEGER NOT NULL"
     ") STRICT";
 
-static const char *const migrations[] = {create_keys};
+/* Lists are JSON: nothing but hsmgate looks into them, and it does so in memory. */
+static const char create_grants[] =
+    "CREATE TABLE grants ("
+    " id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 63),"
+    " principal TEXT NOT NULL CHECK (length(principal) BETWEEN 1 AND 255),"
+    " keys TEXT NOT NULL CHECK (length(keys) BETWEEN 1 AND 200),"
+    " operations TEXT NOT NULL CHECK (operations LIKE '[\"%\"]'),"
+    " context TEXT NOT NULL CHECK (context LIKE '{%}'),"
+    " sources TEXT NOT NULL CHECK (sources LIKE '[%]'),"
+    " expires_at INTEGER NOT NULL CHECK (expires_at >= 0),"
+    " justification TEXT NOT NULL CHECK (length(justification) > 0),"
+    " allow_dual_role INTEGER NOT NULL CHECK (allow_dual_role IN (0, 1)),"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " updated_by TEXT NOT NULL,"
+    " last_used_at INTEGER NOT NULL DEFAULT 0"
+    ") STRICT";
+
+static const char *const migrations[] = {create_keys, create_grants};
 
 static struct err current_number(struct db *db, int64_t *out)
 {

@@ -217,4 +217,108 @@ bool keystore_find_bearer(struct keystore *store, const uint8_t hash[SHA256_LEN]
                           struct bearer *out);
 struct bearer *keystore_list_bearers(struct keystore *store, size_t *out_count); /* mem_free */
 
+/* --- grants: who may do what with which keys --- */
+#define GRANT_ID_MAX         64
+#define GRANT_SOURCES_MAX    16
+#define GRANT_PRINCIPAL_MAX  256
+#define GRANT_OPERATIONS_END 64
+
+/* The words of a grant's operations; one bit each in a grant. Values are not stored, the words
+ * are. */
+enum operation {
+    OPERATION_ENCRYPT,
+    OPERATION_DECRYPT,
+    OPERATION_DATA_KEY,
+    OPERATION_UNWRAP,
+    OPERATION_REWRAP,
+    OPERATION_SIGN,
+    OPERATION_VERIFY,
+    OPERATION_MAC,
+    OPERATION_JWT,
+    OPERATION_RANDOM,
+    OPERATION_READ,
+    OPERATION_CREATE,
+    OPERATION_UPDATE,
+    OPERATION_ROTATE,
+    OPERATION_RETIRE,
+    OPERATION_DISABLE,
+    OPERATION_COMPROMISE,
+    OPERATION_DESTROY,
+    OPERATION_REQUEST_BREAK_GLASS,
+    OPERATION_OPEN_BREAK_GLASS,
+    OPERATION_MANAGE_TOKENS,
+    OPERATION_MANAGE_GRANTS,
+    OPERATION_READ_AUDIT,
+    OPERATION_COUNT
+};
+#define OPERATION_BIT(operation) (1u << (operation))
+const char *operation_name(enum operation operation);
+bool operation_by_name(struct span name, enum operation *out);
+
+/* An address block (RFC 4632, RFC 4291 §2.3). An IPv4 block stands in its mapped form. */
+struct network {
+    uint8_t address[16];
+    unsigned prefix; /* bits, 0 to 128 */
+};
+/* `10.0.0.0/8`, `2001:db8::/32`, or one address; ERR_INVALID_FIELD, also for bits behind the
+ * prefix. */
+MUST_USE struct err network_parse(struct span text, struct network *out);
+void network_format(const struct network *network, char out[64]);
+/* The address in 16 bytes, IPv4 mapped; a block of IPv6 holds no IPv4 address. */
+bool network_contains(const struct network *network, const uint8_t address[16]);
+
+struct grant_uses; /* the mutable last use of a grant, shared by all snapshots */
+
+/* Immutable, as part of a snapshot. */
+struct grant {
+    const char *id;              /* `[a-z0-9][a-z0-9._-]{0,62}` */
+    const char *principal;       /* exactly one */
+    const char *keys;            /* pattern: `*` one segment, `**` the rest */
+    uint32_t operations;         /* OPERATION_BIT */
+    const struct label *context; /* pairs that must be in the caller's context, sorted by name */
+    size_t context_count;
+    const struct network *sources; /* empty: from anywhere, the local socket included */
+    size_t source_count;
+    int64_t expires_at; /* unix ms; 0: never */
+    const char *justification;
+    bool allow_dual_role;
+    int64_t created_at;
+    int64_t updated_at;
+    const char *updated_by;
+    struct grant_uses *uses;
+};
+int64_t grant_last_used_at(const struct grant *grant);       /* unix ms, 0: never */
+void grant_note_use(const struct grant *grant, int64_t now); /* lock-free; written back in time */
+
+/* All grants at one moment, immutable and reference-counted. */
+struct grants {
+    const struct grant *const *all; /* sorted by id */
+    size_t count;
+};
+const struct grants *keystore_grants(struct keystore *store);
+void grants_release(const struct grants *grants); /* takes NULL */
+/* For CLEANUP. */
+void grants_release_at(const struct grants *const *grants);
+/* Those of one principal, from an index; consecutive. */
+const struct grant *const *grants_of(const struct grants *grants, struct span principal,
+                                     size_t *out_count);
+const struct grant *grants_find(const struct grants *grants, struct span id);
+
+/* One change of many: puts those in `put` (by id, replacing) and deletes those in `drop`, all in
+ * one transaction or none. ERR_CONFLICT when `expected` is not NULL and is no longer the newest
+ * snapshot. */
+struct grant_change {
+    const struct grant *put;
+    size_t put_count;
+    const struct span *drop; /* ids */
+    size_t drop_count;
+    const struct grants *expected; /* or NULL */
+};
+MUST_USE struct err keystore_change_grants(struct keystore *store,
+                                           const struct grant_change *change);
+/* What the change would make of these grants, without doing it: for judging the result. A new
+ * reference. */
+MUST_USE struct err grants_after(const struct grants *grants, const struct grant_change *change,
+                                 const struct grants **out);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/sync.h"
 #include "keystore/db_bearers.h"
+#include "keystore/db_grants.h"
 #include "keystore/db_load.h"
 #include "keystore/db_schema.h"
 #include "keystore/key.h"
@@ -18,6 +19,7 @@ static void free_store(struct keystore *store)
     db_close(store->db);
     claims_clear(&store->claims);
     bearers_clear(&store->bearers);
+    grant_directory_clear(&store->grants);
     directory_clear(&store->directory);
     sync_destroy(&store->writer, NULL);
     mem_free(store);
@@ -30,17 +32,34 @@ static void free_store_at(struct keystore **store)
     }
 }
 
+static struct err load_grants(struct keystore *store)
+{
+    const struct grants *grants = NULL;
+    TRY(db_grants_load(store->db, &grants));
+    grant_directory_replace(&store->grants, grants);
+    return err_ok();
+}
+
+struct err store_settle_last_uses(struct keystore *store)
+{
+    TRY(bearers_settle(&store->bearers, store->db));
+    return grants_settle(&store->grants, store->db);
+}
+
 struct err keystore_open(const char *path, struct keystore **out)
 {
     CLEANUP(free_store_at) struct keystore *store = mem_alloc(sizeof(*store));
     sync_init(&store->writer, NULL);
     directory_init(&store->directory);
     bearers_init(&store->bearers);
+    grant_directory_init(&store->grants);
     claims_init(&store->claims);
     TRY(db_open(path, &store->db));
     TRY(db_schema_migrate(store->db, clock_wall_ms()));
     TRY(db_load_keys(store->db, &store->directory));
     TRY(db_bearers_load(store->db, &store->bearers));
+    TRY(load_grants(store));
+    settler_start(&store->settler, store);
     *out = TAKE(store);
     return err_ok();
 }
@@ -50,10 +69,11 @@ void keystore_close(struct keystore *store)
     if (store == NULL) {
         return;
     }
+    settler_stop(&store->settler);
     sync_lock(&store->writer);
     struct err err = uses_settle(store);
     if (err.code == ERR_OK) {
-        err = bearers_settle(&store->bearers, store->db);
+        err = store_settle_last_uses(store);
     }
     sync_unlock(&store->writer);
     if (err.code != ERR_OK) {

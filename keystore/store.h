@@ -6,15 +6,22 @@
 #include "keystore/claims.h"
 #include "keystore/db.h"
 #include "keystore/directory.h"
+#include "keystore/grants.h"
+#include "keystore/settler.h"
 
 struct keystore {
-    /* Guards db and every change of directory and bearers, so that both change in the order of
-     * commits. It is held during SQL: that is what it is for. Readers never take it. */
+    /* Guards db and every change of directory, bearers and grants, so that they change in the order
+     * of commits. It is held during SQL: that is what it is for. Readers never take it. */
     pthread_mutex_t writer;
     struct db *db;
     struct directory directory;
     struct bearers bearers;
+    struct grant_directory grants;
     struct claims claims;
+    struct settler settler;
 };
+
+/* Writes back when bearers and grants were last used; the caller holds the writer mutex. */
+MUST_USE struct err store_settle_last_uses(struct keystore *store);
 
 #endif

@@ -129,6 +129,10 @@ static void read_item(struct batch *batch, struct item *item)
             item->reference = text;
         }
     }
+    if (pipeline_item_forbidden(batch->call, (size_t)(item - batch->items))) {
+        item->err = pipeline_refusal();
+        return;
+    }
     item->err = batch->verb->read(batch, item);
 }
 
@@ -253,5 +257,8 @@ struct err batch_run(struct batch *batch)
     TRY(json_read(root, fields, ARRAY_LEN(fields)));
     batch->count = json_count(array);
     ENSURE(batch->count > 0, ERR_INVALID_FIELD, "'items' is empty");
+    if (batch->count > 1) { /* one was taken before the body was read */
+        pipeline_owe_rate(batch->call, (uint32_t)batch->count - 1);
+    }
     return run_many(batch, array);
 }

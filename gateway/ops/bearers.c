@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "gateway/caller.h"
 #include "gateway/ops/core_ops.h"
-#include "gateway/policy.h"
+#include "gateway/ops/grant_facts.h"
 
 #define BEARER_RANDOM_BYTES 32
 
@@ -17,6 +17,18 @@ static struct err check_bearer_name(struct span name)
     bool one_segment = err.code == ERR_OK && memchr(name.data, '/', name.len) == NULL;
     ENSURE(one_segment && name.len < sizeof(bearer.name), ERR_INVALID_NAME,
            "The name of a bearer token must look like [a-z0-9][a-z0-9._-]{0,62}.");
+    return err_ok();
+}
+
+/* Who makes the token of a name can be that principal: nobody becomes an administrator this way. */
+static struct err refuse_administrators(struct call *call, struct span name)
+{
+    struct policy policy = pipeline_policy(call);
+    char principal[PRINCIPAL_MAX];
+    snprintf(principal, sizeof(principal), "token:%.*s", (int)name.len, (const char *)name.data);
+    ENSURE(policy_is_administrator(&policy, span_text(call->principal)) ||
+               !policy_is_administrator(&policy, span_text(principal)),
+           ERR_FORBIDDEN, "Administrators alone make and delete administrators' tokens.");
     return err_ok();
 }
 
@@ -66,6 +78,7 @@ struct err op_bearer_create(struct call *call)
     uint8_t hash[DIGEST_MAX];
     TRY(read_request(call, &bearer));
     TRY(note_bearer(call, span_text(bearer.name)));
+    TRY(refuse_administrators(call, span_text(bearer.name)));
     TRY(make_token(&token));
     digest_of(DIGEST_SHA256, buf_span(&token), hash);
     memcpy(bearer.hash, hash, SHA256_LEN);
@@ -84,6 +97,7 @@ struct err op_bearer_delete(struct call *call)
 {
     TRY(check_bearer_name(call->target));
     TRY(note_bearer(call, call->target));
+    TRY(refuse_administrators(call, call->target));
     TRY(call_intent(call));
     TRY(keystore_delete_bearer(call->gateway->store, call->target));
     call->exchange->reply.status = 204;
@@ -122,15 +136,19 @@ struct err op_bearer_list(struct call *call)
 
 struct err op_whoami(struct call *call)
 {
-    const struct config *config = call->gateway->config;
-    struct policy policy = {.administrators = config->administrators,
-                            .administrator_count = config->administrator_count};
+    size_t count = 0;
+    struct policy policy = pipeline_policy(call);
+    const struct grant *const *grants =
+        grants_of(policy.grants, span_text(call->principal), &count);
     struct json_writer writer = call_reply_json(call, 200);
     json_begin_object(&writer, NULL);
     json_put_text(&writer, "principal", call->principal);
     json_put_flag(&writer, "administrator",
                   policy_is_administrator(&policy, span_text(call->principal)));
     json_begin_array(&writer, "grants");
+    for (size_t i = 0; i < count; i++) {
+        grant_put(&writer, NULL, grants[i], call->now_ms);
+    }
     json_end_array(&writer);
     json_end_object(&writer);
     return json_finish(&writer);

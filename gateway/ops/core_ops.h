@@ -11,11 +11,16 @@ route_handler op_key_create, op_key_list, op_key_get, op_key_update, op_key_rota
 route_handler op_key_public, op_jwks, op_oidc;
 /* bearers.c */
 route_handler op_bearer_create, op_bearer_list, op_bearer_delete, op_whoami;
+/* grants.c, grants_list.c, grants_apply.c, authorize.c */
+route_handler op_grant_put, op_grant_get, op_grant_delete, op_grant_list, op_grants_apply;
+route_handler op_authorize;
 /* system.c */
 route_handler op_tokens, op_version, op_openapi;
 /* health.c */
 route_handler op_healthz, op_readyz, op_metrics;
+/* lint.c */
+route_handler op_lint;
 /* audit_log.c */
-route_handler op_audit_list;
+route_handler op_audit_list, op_audit_checkpoint;
 
 #endif

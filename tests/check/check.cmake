@@ -1,6 +1,6 @@
 # Rules of the tree, as tests.
 find_program(PYTHON /usr/bin/python3 REQUIRED NO_DEFAULT_PATH PATHS /usr/bin NAMES python3)
-foreach(check layers owners readme)
+foreach(check layers owners readme alerts)
   add_test(NAME check.${check} COMMAND ${PYTHON} ${CMAKE_SOURCE_DIR}/tests/check/${check}.py ${CMAKE_SOURCE_DIR})
   set_tests_properties(check.${check} PROPERTIES LABELS check TIMEOUT 60)
 endforeach()

@@ -20,7 +20,7 @@ SEES = {
 # What a folder shows to the others; base shows everything but its inner headers.
 FACES = {
     "quorum": {"quorum.h"},
-    "audit": {"audit.h"},
+    "audit": {"audit.h", "checkpoint.h", "proof.h", "verify.h"},
     "pkcs11": {"token.h"},
     "keystore": {"keystore.h"},
     "rotation": {"rotation.h"},

@@ -44,7 +44,8 @@ class Owners(unittest.TestCase):
 
     def test_each_rule(self):
         for line in ("void *p = malloc(3);", "#include <cjson/cJSON.h>", "sqlite3_close(db);", "usleep(3);",
-                     "#include <p11-kit/pkcs11.h>", "goto out;", "t = time(NULL);", 'q = "SELECT 1";'):
+                     "#include <p11-kit/pkcs11.h>", "goto out;", "t = time(NULL);", 'q = "SELECT 1";',
+                     "#include <jose/jws.h>", "json_t *jws;", "curl_url_cleanup(url);"):
             with self.subTest(line):
                 self.assertEqual(run("owners.py", {"gateway/a.c": line + "\n"})[0], 1)
 

@@ -1,11 +1,15 @@
 """The audit log cannot be written: everything but health answers 503, nothing is answered without a record, and it recovers by itself."""
 import resource
 import shutil
+import subprocess
 import threading
+import time
 
 import pytest
 
-from gateway import Gateway, b64
+import audit_log
+from daemon import until
+from gateway import Gateway, b64, programs
 
 SIGN = "/v1/keys/audit/full/ec:sign"
 
@@ -41,6 +45,54 @@ def test_a_full_disk_stops_answers_and_goes_away():
         records = gateway.records()
         assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
         assert answered <= {r.get("request_id") for r in records if r["outcome"] == "ok"}
+
+
+def test_under_load_the_log_is_proved_intact_afterwards():
+    """Many callers while the disk is full twice: none gets an answer without a record, refusals come quickly, and the log verifies."""
+    with Gateway() as gateway:
+        gateway.key("audit/full/ec", "ecdsa-p256")
+        answered, refused, failed = set(), [], []
+        go_on = threading.Event()
+        go_on.set()
+
+        def caller(number):
+            connection, i = gateway.connect(), 0
+            while go_on.is_set():
+                name, begin = f"load-{number}-{i}", time.monotonic()
+                answer = gateway.call("POST", SIGN, {"message": b64(b"x")}, headers={"X-Request-Id": name}, connection=connection)
+                i += 1
+                if answer.status == 200:
+                    answered.add(name)
+                elif (answer.status, answer.json["code"]) == (503, "audit_unavailable") and b"signature" not in answer.body:
+                    refused.append(time.monotonic() - begin)
+                else:
+                    failed.append(answer.body)
+            connection.close()
+
+        threads = [threading.Thread(target=caller, args=(n,)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(2):
+                before = len(answered), len(refused)
+                size = max(p.stat().st_size for p in (gateway.data / "audit").glob("*.jsonl"))
+                resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (size + 3000, resource.RLIM_INFINITY))
+                until("refusals", lambda: len(refused) > before[1] + 50)
+                resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                until("it recovers by itself", lambda: len(answered) > before[0] + 100)
+        finally:
+            go_on.clear()
+            for thread in threads:
+                thread.join()
+        assert not failed, failed[:3]
+        assert sorted(refused)[len(refused) * 9 // 10] < 1, "refusals must not wait"
+        gateway.stop()
+        assert answered <= {r.get("request_id") for r in gateway.records() if r["outcome"] == "ok"}
+        folder = gateway.data / "audit"
+        last = audit_log.newest(folder)
+        assert last.size == len(audit_log.lines_of(folder)) and audit_log.is_true(last, audit_log.key_of(folder), folder)
+        done = subprocess.run([programs() / "hsmgate", "audit", "verify", "--log", folder], capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "intact"), done.stderr
 
 
 def remove_files(folder):

@@ -16,6 +16,7 @@ import jwt as pyjwt
 import pytest
 from jwcrypto import jwk
 
+from daemon import until
 from gateway import Gateway, b64, programs, unb64
 
 LARGE = 300_000  # over the 64 KiB that a message may have
@@ -326,6 +327,25 @@ def test_audit_tail(shell):
     assert "1 to 1000" in shell.fails("audit", "tail", "--lines", 1001)
 
 
+def test_the_audit_log_is_verified_and_proved(shell):
+    log = shell.gateway.data / "audit"
+    until("a checkpoint", (log / "checkpoint.pub").exists)
+    shell.run("audit", "key", "--out", "audit.pub")
+    shell.run("audit", "checkpoint", "--out", "audit.checkpoint")
+    trust = ["--checkpoint", "audit.checkpoint", "--key", "audit.pub"]
+    verified = shell.text("audit", "verify", "--log", log, *trust)
+    assert verified.splitlines()[0] == "intact" and re.search(r"^signature +good, by the key that was given$", verified, re.M)
+    assert shell.json("audit", "verify", "--log", log, *trust)["intact"] is True
+    shell.run("audit", "prove", 1, "--log", log, "--checkpoint", "audit.checkpoint", "--out", "proof")
+    assert shell.json("audit", "prove", 1, "--log", log)["seq"] == 1
+    assert shell.text("audit", "check", "proof", "--key", "audit.pub").splitlines()[0] == "record 1 is in the log"
+    assert shell.json("audit", "check", "proof")["key_source"] == "gateway"
+    assert shell.json("audit", "checkpoint")["key"] == shell.text("audit", "key").strip()
+    shell.text("audit", "verify", "--log", log, HSMGATE_ADDR="nonsense", HSMGATE_TOKEN="")
+    assert "no such file" in shell.fails("audit", "verify", "--log", log, "--key", "nowhere")
+    assert "sequence number" in shell.fails("audit", "prove", "x", "--log", log, status=2)
+
+
 def read_until(process, wanted, seconds=60):
     """What the process wrote up to the line that has `wanted`."""
     deadline = time.monotonic() + seconds
@@ -493,6 +513,22 @@ def test_https_with_certificates(shell, tmp_path):
         assert shell.text("whoami", **where, **own, HSMGATE_CACERT=str(tmp_path / "ca.pem")) == "me\n"
         assert "(io)" in shell.fails("whoami", **where, **own)  # nobody vouches for the server
         assert "(io)" in shell.fails("whoami", **where, HSMGATE_CACERT=str(tmp_path / "ca.pem"))  # nor for us
+
+
+def test_grants_and_lint(shell, tmp_path):
+    question = ("authorize", "token:api", "sign", "cli/sign/ed25519")
+    assert shell.text(*question, status=1).startswith("not allowed")
+    assert shell.text("grant", "put", "api", "--principal", "token:api", "--keys", "cli/sign/*", "--operation", "sign", "--justification", "for a test") == "granted api\n"
+    assert shell.text(*question).startswith("allowed by the grant api")
+    assert re.search(r"^justification +for a test$", shell.text("grant", "show", "api"), re.M)
+    assert [line.split()[0] for line in shell.text("grant", "list").splitlines()] == ["ID", "api"]
+    (tmp_path / "grants.yaml").write_text("namespace: cli/sign\ngrants: []\n")
+    assert "\n- api\n" in shell.text("grant", "apply", "grants.yaml", "--dry-run")
+    assert shell.text("grant", "apply", "grants.yaml").endswith("\napplied\n")
+    shell.text("grant", "put", "api", "--principal", "token:api", "--keys", "cli/sign/*", "--operation", "sign", "--justification", "for a test")
+    assert shell.text("grant", "delete", "api") == "deleted api\n"
+    assert shell.text("lint", "--severity", "error") == "no findings\n"
+    assert "key-without-contact" in shell.text("lint", status=1)
 
 
 def test_completion(shell, tmp_path):

@@ -1,4 +1,11 @@
 # Stories on the real daemon over HTTP; one file, one test.
+
+# A token that takes its time, for scenarios and the benchmark; in bin/ beside the programs.
+add_library(slow_module MODULE lib/slow_module.c)
+set_target_properties(slow_module PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+target_link_libraries(slow_module PRIVATE PkgConfig::P11KIT ${CMAKE_DL_LIBS})
+target_compile_options(slow_module PRIVATE -Wno-missing-prototypes)
+
 set(scenario_environment
   HSMGATE_BIN=${CMAKE_BINARY_DIR}/bin PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/lib PYTHONDONTWRITEBYTECODE=1
   ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 "TSAN_OPTIONS=halt_on_error=0 exitcode=98")
@@ -16,9 +23,20 @@ hsmgate_scenario(scenario main_job)
 hsmgate_scenario(scenario bad_input)
 hsmgate_scenario(scenario attacks)
 hsmgate_scenario(scenario cli)
+hsmgate_scenario(scenario oidc threads)
+hsmgate_scenario(scenario lint)
 hsmgate_scenario(scenario start)
+hsmgate_scenario(scenario grants threads)
 hsmgate_scenario(scenario several_tokens threads)
 hsmgate_scenario(scenario worker_killed threads)
 hsmgate_scenario(scenario front_killed threads)
 hsmgate_scenario(scenario audit_unwritable threads)
+hsmgate_scenario(scenario audit_tamper)
+hsmgate_scenario(scenario checkpoints threads)
+hsmgate_scenario(scenario tls threads)
+hsmgate_scenario(scenario slow_clients threads)
+hsmgate_scenario(scenario limits threads)
+hsmgate_scenario(scenario overload threads)
 hsmgate_scenario(scenario soak threads)
+hsmgate_scenario(scenario redaction)
+hsmgate_scenario(scenario metrics)

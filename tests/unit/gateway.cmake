@@ -2,3 +2,4 @@
 include(unit/gateway_server.cmake OPTIONAL)
 include(unit/gateway_core.cmake OPTIONAL)
 include(unit/gateway_data.cmake OPTIONAL)
+include(unit/gateway_identity.cmake OPTIONAL)

@@ -3,12 +3,18 @@
 add_library(gateway_fixture OBJECT unit/gateway_fixture.c unit/gateway_fake_token.c)
 target_link_libraries(gateway_fixture PUBLIC hsmgate_gateway PkgConfig::CMOCKA PRIVATE PkgConfig::OPENSSL)
 
-foreach(name problem query policy routes openapi key_facts key_view)
+foreach(name problem query policy policy_pattern routes openapi key_facts key_view)
   hsmgate_unit_test(test_${name} hsmgate_gateway)
 endforeach()
-foreach(name pipeline keys public bearer_ops system)
+foreach(name pipeline keys public bearer_ops ops_grants system metrics)
   hsmgate_unit_test(test_${name} gateway_fixture hsmgate_gateway)
 endforeach()
+# What lint proposes is held against the table of commands.
+hsmgate_unit_test(test_lint hsmgate_gateway hsmgate_cli)
 foreach(name openapi system)
   target_compile_definitions(test_${name} PRIVATE HSMGATE_VERSION="${PROJECT_VERSION}")
 endforeach()
+
+# The test is the webhook.
+hsmgate_unit_test(test_copies hsmgate_gateway)
+hsmgate_unit_test(test_witness gateway_fixture hsmgate_gateway)

@@ -19,14 +19,22 @@ struct fake_key {
 struct token {
     char name[32];
     struct fake_key keys[KEYS_MAX];
-    size_t key_count;
+    _Atomic size_t key_count; /* grows when the key is whole */
 };
 
-static enum err_code next_failure;
+/* Set by the test while other threads sign. */
+static _Atomic enum err_code next_failure;
 
 void fake_token_fail(enum err_code code)
 {
     next_failure = code;
+}
+
+static _Atomic enum fake_honesty signs;
+
+void fake_token_signs(enum fake_honesty honesty)
+{
+    signs = honesty;
 }
 
 struct token *fake_token_make(const char *name)
@@ -62,7 +70,7 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     (void)deadline_ns;
     TRY(scripted());
     assert_true(token->key_count < KEYS_MAX);
-    struct fake_key *made = &token->keys[token->key_count++];
+    struct fake_key *made = &token->keys[token->key_count];
     memcpy(made->cka_id, key->cka_id, key->cka_id_len);
     made->cka_id_len = key->cka_id_len;
     made->pkey = EVP_EC_gen("P-256");
@@ -78,6 +86,7 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     key->identity_len = SHA256_LEN;
     struct err err = buf_append(public_key, spki);
     OPENSSL_free(der);
+    token->key_count++;
     return err;
 }
 
@@ -100,9 +109,13 @@ static struct err sign_item(struct token *token, struct token_item *item)
     size_t der_len = sizeof(der);
     EVP_PKEY *pkey = find(token, item->key);
     ENSURE(pkey != NULL, ERR_INTERNAL, "The fake token has no such key.");
+    uint8_t digest[DIGEST_MAX];
+    assert_true(item->input.len <= sizeof(digest));
+    memcpy(digest, item->input.data, item->input.len);
+    digest[0] ^= signs == FAKE_LYING ? 1 : 0;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
     bool signed_it = EVP_PKEY_sign_init(ctx) == 1 &&
-                     EVP_PKEY_sign(ctx, der, &der_len, item->input.data, item->input.len) == 1;
+                     EVP_PKEY_sign(ctx, der, &der_len, digest, item->input.len) == 1;
     EVP_PKEY_CTX_free(ctx);
     ENSURE(signed_it, ERR_INTERNAL, "The fake token cannot sign.");
     return ecdsa_der_to_raw(span_of(der, der_len), 64, &item->output);
@@ -164,6 +177,11 @@ void token_status(struct token *token, struct token_status *out)
 const char *token_state_name(enum token_state state)
 {
     return state == TOKEN_READY ? "ready" : "other";
+}
+
+const char *token_error_name(size_t class)
+{
+    return class == 1 ? "caller_data" : "other";
 }
 
 const char *token_mechanism_name(enum token_mechanism mechanism)

@@ -72,6 +72,9 @@ void fixture_make_key(struct fixture *fixture, const char *name, const char *mem
 /* --- the fake token --- */
 /* What the next calls to the token give: an error code, or ERR_OK for a token that works. */
 void fake_token_fail(enum err_code code);
+/* From now on its signatures are over something else, or no longer. */
+enum fake_honesty { FAKE_HONEST, FAKE_LYING };
+void fake_token_signs(enum fake_honesty honesty);
 struct token *fake_token_make(const char *name);
 void fake_token_free(struct token *token);
 

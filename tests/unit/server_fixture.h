@@ -92,13 +92,14 @@ static inline void tell(void *context, struct exchange *exchange)
     struct err err = buf_printf(
         &reply->body,
         "method=%s\npath=%.*s\nquery=%.*s\nauthorization=%.*s\ntype=%.*s\ntrace=%.*s\nmatch=%.*s\n"
-        "id=%s\nsource=%s\nlocal=%d uid=%u\nbody=%zu:%.*s\ntimes=%d\n",
+        "id=%s\nsource=%s\nlocal=%d uid=%u\nsecure=%d certificate=%.*s\nbody=%zu:%.*s\ntimes=%d\n",
         method_name(request->method), as_int(request->path), as_text(request->path),
         as_int(request->query), as_text(request->query), as_int(request->authorization),
         as_text(request->authorization), as_int(request->content_type),
         as_text(request->content_type), as_int(request->traceparent), as_text(request->traceparent),
         as_int(request->if_none_match), as_text(request->if_none_match), request->id,
         request->source, request->local, request->local ? (unsigned)request->uid : 0,
+        request->secure, as_int(request->certificate), as_text(request->certificate),
         request->body.len, request->body.len < 100 ? as_int(request->body) : 0,
         as_text(request->body),
         request->arrived_ms > 0 && request->arrived_ns > 0 &&
@@ -109,7 +110,9 @@ static inline void tell(void *context, struct exchange *exchange)
 
 static inline struct server_config usual_config(void)
 {
-    return (struct server_config){.host = "127.0.0.1",
+    static const struct config_listener loopback = {.host = "127.0.0.1"};
+    return (struct server_config){.listeners = &loopback,
+                                  .listener_count = 1,
                                   .io_threads = 1,
                                   .request_threads = 4,
                                   .connections_max = 100,
@@ -146,7 +149,7 @@ static inline void set_timeouts(int fd)
 static inline int dial(const struct fixture *fixture)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(server_port(fixture->server)),
+                             .sin_port = htons(server_port(fixture->server, 0)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     set_timeouts(fd);

@@ -1,6 +1,8 @@
 /* Bearer tokens over the API: made once, used, listed without their secret, revoked at once. */
 #include "gateway_fixture.h"
 
+#include "base/clock.h"
+
 static struct fixture fixture;
 
 static int setup(void **state)
@@ -102,6 +104,89 @@ static void bad_requests_are_refused(void **state)
     expect(METHOD_DELETE, "/v1/auth/tokens/A", NULL, 400, "invalid_name");
 }
 
+/* What GET /v1/auth/tokens says of one token; empty: nothing. */
+static void listed(const char *name, const char *member, char out[CLOCK_TEXT_MAX])
+{
+    CLEANUP(answer_clear)
+    struct answer answer = fixture_admin(&fixture, METHOD_GET, "/v1/auth/tokens", NULL);
+    assert_int_equal(answer.status, 200);
+    out[0] = '\0';
+    for (const struct json_value *token = json_first(json_member(answer.json.root, "tokens"));
+         token != NULL; token = json_next(token)) {
+        struct span text = {0};
+        assert_null(json_member(token, "token"));
+        assert_null(json_member(token, "hash"));
+        if (json_as_text(json_member(token, "name"), &text) && span_is(text, name) &&
+            json_as_text(json_member(token, member), &text)) {
+            snprintf(out, CLOCK_TEXT_MAX, "%.*s", (int)text.len, (const char *)text.data);
+        }
+    }
+}
+
+static void the_last_use_is_listed_and_kept(void **state)
+{
+    (void)state;
+    char before[CLOCK_TEXT_MAX], used[CLOCK_TEXT_MAX], after[CLOCK_TEXT_MAX];
+    listed("other", "last_used_at", before);
+    assert_string_equal(before, "");
+    assert_int_equal(whoami(OTHER_TOKEN, "token:other"), 200);
+    listed("other", "last_used_at", used);
+    assert_string_not_equal(used, "");
+    keystore_close(fixture.gateway.store);
+    assert_ok(keystore_open(fixture.database, &fixture.gateway.store));
+    fixture.gateway.rotation.store = fixture.gateway.store;
+    listed("other", "last_used_at", after);
+    assert_string_equal(after, used);
+    /* a refused try is no use */
+    assert_int_equal(whoami("hg_nobody", ""), 401);
+    listed("other", "last_used_at", after);
+    assert_string_equal(after, used);
+}
+
+static void a_ttl_has_its_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ttl;
+        int status;
+    } rows[] = {
+        {"1s", 200},     {"36500d", 200},
+        {"36501d", 400}, {"0s", 400},
+        {"-1h", 400},    {"", 400},
+        {"1", 400},      {"1h30m", 400},
+        {"1.5h", 400},   {"99999999999999999999d", 400},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(mem_free_at)
+        char *body = mem_format("{\"name\":\"t%zu\",\"ttl\":\"%s\"}", i, rows[i].ttl);
+        CLEANUP(answer_clear)
+        struct answer answer = fixture_admin(&fixture, METHOD_POST, "/v1/auth/tokens", body);
+        if (answer.status != rows[i].status) {
+            fail_msg("%s: %d", body, answer.status);
+        }
+    }
+}
+
+/* A revoked name is free again, and the old token stays dead. */
+static void a_name_can_be_used_again(void **state)
+{
+    (void)state;
+    char old[128];
+    CLEANUP(answer_clear)
+    struct answer first =
+        fixture_admin(&fixture, METHOD_POST, "/v1/auth/tokens", "{\"name\":\"ci\",\"ttl\":\"1h\"}");
+    struct span token = answer_text(&first, "token");
+    snprintf(old, sizeof(old), "%.*s", (int)token.len, (const char *)token.data);
+    CLEANUP(answer_clear)
+    struct answer gone = fixture_admin(&fixture, METHOD_DELETE, "/v1/auth/tokens/ci", NULL);
+    assert_int_equal(gone.status, 204);
+    CLEANUP(answer_clear)
+    struct answer second =
+        fixture_admin(&fixture, METHOD_POST, "/v1/auth/tokens", "{\"name\":\"ci\",\"ttl\":\"1h\"}");
+    assert_int_equal(second.status, 200);
+    assert_int_equal(whoami(old, ""), 401);
+}
+
 static void whoami_tells_every_caller(void **state)
 {
     (void)state;
@@ -121,6 +206,9 @@ int main(void)
         TEST(a_token_lives_until_it_is_revoked),
         TEST(an_expired_token_is_unknown),
         TEST(bad_requests_are_refused),
+        TEST(the_last_use_is_listed_and_kept),
+        TEST(a_ttl_has_its_limits),
+        TEST(a_name_can_be_used_again),
         TEST(whoami_tells_every_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli_test.h"
 
-#define WORDS_MAX 12
+#define WORDS_MAX 16
 
 /* A command line after `hsmgate`, split at blanks; argv[0] is room for the program's name. */
 struct line {
@@ -129,6 +129,14 @@ static void test_parses(void **state)
     assert_int_equal(options.labels.count, 2);
     assert_int_equal(options.audiences.count, 1);
     assert_string_equal(options.audiences.values[0], "billing");
+    parse("grant put x --principal p --keys k --operation sign --operation mac,jwt --source ::1 "
+          "--justification j",
+          &options);
+    assert_int_equal(options.operations.count, 2);
+    assert_string_equal(options.operations.values[1], "mac,jwt");
+    assert_int_equal(options.sources.count, 1);
+    parse("lint --severity error", &options);
+    assert_string_equal(options.values[OPTION_SEVERITY], "error");
     parse("key show -- --json", &options);
     assert_string_equal(options.arguments[0], "--json");
 }
@@ -156,23 +164,25 @@ static void test_refuses_wrong_usage(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "key show",                                  /* argument missing */
-        "key show a/b c/d",                          /* one too many */
-        "status now",                                /* takes none */
-        "key show a/b --raw",                        /* not an option of it */
-        "key show a/b --nonsense",                   /* of none */
-        "sign a/b --in",                             /* value missing */
-        "sign a/b --in x --in y",                    /* twice */
-        "key create a/b --owner me",                 /* required one missing */
-        "key create a/b --algorithm ed25519",        /* the other */
-        "verify a/b",                                /* --signature */
-        "verify-mac a/b",                            /* --mac */
-        "token create bob",                          /* --ttl */
-        "data-key a/b --bytes many",                 /* not a number */
-        "data-key a/b --bytes 16x",                  /* a number and more */
-        "data-key a/b --bytes 99999999999999999999", /* too large a number */
-        "encrypt a/b --context novalue",             /* not a pair */
-        "encrypt a/b --context =noname",             /* no name */
+        "key show",                                             /* argument missing */
+        "key show a/b c/d",                                     /* one too many */
+        "status now",                                           /* takes none */
+        "key show a/b --raw",                                   /* not an option of it */
+        "key show a/b --nonsense",                              /* of none */
+        "sign a/b --in",                                        /* value missing */
+        "sign a/b --in x --in y",                               /* twice */
+        "key create a/b --owner me",                            /* required one missing */
+        "key create a/b --algorithm ed25519",                   /* the other */
+        "verify a/b",                                           /* --signature */
+        "verify-mac a/b",                                       /* --mac */
+        "token create bob",                                     /* --ttl */
+        "data-key a/b --bytes many",                            /* not a number */
+        "data-key a/b --bytes 16x",                             /* a number and more */
+        "data-key a/b --bytes 99999999999999999999",            /* too large a number */
+        "encrypt a/b --context novalue",                        /* not a pair */
+        "encrypt a/b --context =noname",                        /* no name */
+        "lint --severity fatal",                                /* not a severity */
+        "grant put x --principal p --keys k --justification j", /* --operation */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int status = exit_of(cases[i]);

@@ -11,9 +11,16 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "gateway/config.h"
+#include "keystore/keystore.h"
 
 #define BASE  "database: /d/db\naudit: /d/audit\nworker: /bin/sh\n"
 #define TOKEN "tokens:\n  - name: main\n    config: /dev/null\n"
+
+#define TLS(certificate, key)                                                           \
+    "listeners:\n  - address: 192.0.2.1:443\n    tls:\n      certificate: " certificate \
+    "\n      key: " key "\n"
+#define TLS_GOOD       TLS("/dev/null", "/dev/null")
+#define ISSUER(issuer) "issuers:\n  - issuer: \"" issuer "\"\n    audiences: [a]\n"
 
 static char path[64];
 
@@ -29,8 +36,8 @@ static void test_defaults(void **state)
     CLEANUP(buf_clear) struct buf message = {0};
     struct config *config = NULL;
     assert_int_equal(load(BASE TOKEN, &config, &message).code, ERR_OK);
-    assert_string_equal(config->listen_host, "127.0.0.1");
-    assert_int_equal(config->listen_port, 8200);
+    assert_string_equal(config->listeners[0].host, "127.0.0.1");
+    assert_int_equal(config->listeners[0].port, 8200);
     assert_null(config->socket_path);
     assert_string_equal(config->public_url, "http://127.0.0.1:8200");
     assert_int_equal(config->administrator_count, 0);
@@ -45,6 +52,89 @@ static void test_defaults(void **state)
     assert_int_equal(config->receive_ms, 30000);
     assert_int_equal(config->request_ms, 30000);
     assert_int_equal(config->jwks_max_age_s, 300);
+    assert_null(config->listeners[0].tls);
+    assert_null(config->audit.second_folder);
+    assert_int_equal(config->audit.file_max, UINT64_C(256) << 20);
+    assert_int_equal(config->audit.checkpoint_every_s, 60);
+    assert_int_equal(config->audit.checkpoint_records, 1000);
+    assert_non_null(config->audit.origin);
+    assert_int_equal(config->limits.principal.per_second, 0);
+    assert_int_equal(config->limits.connections_per_address, 0);
+    assert_int_equal(config->lint.age_s[CLASS_PUBLIC], 0);
+    assert_int_equal(config->lint.age_s[CLASS_REGULATED], 90 * 86400);
+    assert_string_equal(config->lint.production[0], "prod");
+    config_free(config);
+}
+
+static void test_doors_and_issuers(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err =
+        load(BASE TOKEN TLS_GOOD
+             "      client_ca: /dev/null\n      client_crl: /dev/null\n"
+             "      client_certificates: required\n"
+             "  - address: 127.0.0.1:8200\n" ISSUER(
+                 "https://i") "    jwks_url: http://127.0.0.1:1/k\n    people: true\n"
+                              "    algorithms: [ES256]\n    principal_claim: email\n"
+                              "    claims: [{name: repo, value: a/b}]\n    refresh: 1m\n"
+                              "administrators: [\"spiffe://d/a\", \"oidc:https://i#me\"]\n",
+             &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    assert_int_equal(config->listener_count, 2);
+    assert_string_equal(config->listeners[0].host, "192.0.2.1");
+    assert_int_equal(config->listeners[0].tls->client_certificates, CLIENT_CERTIFICATES_REQUIRED);
+    assert_null(config->listeners[1].tls);
+    assert_string_equal(config->public_url, "https://192.0.2.1:443");
+    assert_int_equal(config->issuer_count, 1);
+    const struct config_issuer *issuer = &config->issuers[0];
+    assert_string_equal(issuer->issuer, "https://i");
+    assert_string_equal(issuer->audiences[0], "a");
+    assert_int_equal(issuer->algorithm_count, 1);
+    assert_string_equal(issuer->principal_claim, "email");
+    assert_string_equal(issuer->claims[0].value, "a/b");
+    assert_int_equal(issuer->refresh_s, 60);
+    assert_true(issuer->people);
+    config_free(config);
+}
+
+static void test_log_and_limits(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err =
+        load(BASE TOKEN "audit_rotation: {megabytes: 8, daily: true}\n"
+                        "audit_second: {folder: /e/audit, need: any}\n"
+                        "checkpoints:\n  origin: keys.example\n  every: 1s\n  records: 10\n"
+                        "  copy_files: [/e/checkpoint]\n  copy_command: [/bin/sh, -c, x]\n"
+                        "  copy_webhook: http://127.0.0.1:1/\n"
+                        "limits:\n  principal: {per_second: 5}\n"
+                        "  keys:\n    - {pattern: \"a/**\", per_second: 2, burst: 9}\n"
+                        "  connections_per_address: 7\n  token_queue: 3\n"
+                        "lint: {age_internal: 10d, production: [live]}\n",
+             &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    assert_int_equal(config->audit.file_max, 8 << 20);
+    assert_true(config->audit.daily);
+    assert_string_equal(config->audit.second_folder, "/e/audit");
+    assert_int_equal(config->audit.need, AUDIT_NEED_ANY);
+    assert_string_equal(config->audit.origin, "keys.example");
+    assert_int_equal(config->audit.checkpoint_every_s, 1);
+    assert_int_equal(config->audit.checkpoint_records, 10);
+    assert_int_equal(config->audit.copy_file_count, 1);
+    assert_int_equal(config->audit.copy_command_count, 3);
+    assert_string_equal(config->audit.copy_webhook, "http://127.0.0.1:1/");
+    assert_int_equal(config->limits.principal.per_second, 5);
+    assert_int_equal(config->limits.principal.burst, 5);
+    assert_int_equal(config->limits.key_count, 1);
+    assert_string_equal(config->limits.keys[0].pattern, "a/**");
+    assert_int_equal(config->limits.keys[0].rate.burst, 9);
+    assert_int_equal(config->limits.connections_per_address, 7);
+    assert_int_equal(config->limits.token_queue, 3);
+    assert_int_equal(config->lint.age_s[CLASS_INTERNAL], 864000);
+    assert_string_equal(config->lint.production[0], "live");
     config_free(config);
 }
 
@@ -75,11 +165,11 @@ static void test_everything_given(void **state)
                   "request_timeout: 5s\njwks_max_age: 10m\n",
              &config, &message);
     assert_int_equal(err.code, ERR_OK);
-    assert_string_equal(config->listen_host, "::1");
-    assert_int_equal(config->listen_port, 9000);
+    assert_string_equal(config->listeners[0].host, "::1");
+    assert_int_equal(config->listeners[0].port, 9000);
     assert_string_equal(config->socket_path, "/d/s");
     assert_string_equal(config->database, "/d/db");
-    assert_string_equal(config->audit_folder, "/d/audit");
+    assert_string_equal(config->audit.folder, "/d/audit");
     assert_string_equal(config->worker, "/bin/sh");
     assert_string_equal(config->public_url, "https://keys.example");
     assert_int_equal(config->administrator_count, 2);
@@ -156,6 +246,56 @@ static void test_findings(void **state)
         {BASE TOKEN "jwks_max_age: -1\n", ":7: jwks_max_age: must be a duration"},
         {BASE TOKEN "colour: red\n", ":7: colour: "},
         {BASE TOKEN "listen: [a]\n", "listen: "},
+        {BASE TOKEN "listen: 127.0.0.1:1\nlisteners:\n  - address: 127.0.0.1:2\n",
+         ":7: listen: is short for one entry of `listeners`"},
+        {BASE TOKEN "listeners:\n  - address: 192.0.2.1:80\n",
+         ":8: listeners[0].address: must be a loopback address"},
+        {BASE TOKEN TLS("/nowhere", "/dev/null"), ":10: listeners[0].tls.certificate: cannot be"},
+        {BASE TOKEN TLS("/dev/null", "key.pem"), ":11: listeners[0].tls.key: must be an absolute"},
+        {BASE TOKEN TLS_GOOD "      client_certificates: required\n",
+         ":12: listeners[0].tls.client_certificates: needs client_ca"},
+        {BASE TOKEN TLS_GOOD "      client_crl: /dev/null\n",
+         ":12: listeners[0].tls.client_crl: needs client_ca"},
+        {BASE TOKEN TLS_GOOD "      client_ca: /dev/null\n      client_certificates: maybe\n",
+         ":13: listeners[0].tls.client_certificates: must be optional, required or none"},
+        {BASE TOKEN "administrators: [\"oidc:https://i\"]\n",
+         "administrators[0]: must be unix:UID"},
+        {BASE TOKEN "administrators: [\"spiffe://\"]\n", "administrators[0]: must be unix:UID"},
+        {BASE TOKEN ISSUER("https://i") "", ":8: issuers[0].issuer: needs one of jwks_file"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_file: /f\n    jwks_url: https://u\n",
+         ":8: issuers[0].issuer: needs one of jwks_file"},
+        {BASE TOKEN ISSUER("https://i#x") "    jwks_file: /f\n",
+         ":8: issuers[0].issuer: must have"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_url: http://example.com/k\n",
+         ":10: issuers[0].jwks_url: must begin with https://"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_url: https://a@b/k\n",
+         ":10: issuers[0].jwks_url: must have no user"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_file: /f\n    algorithms: [HS256]\n",
+         ":11: issuers[0].algorithms: HS256 cannot be used"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_file: /f\n    algorithms: [none]\n",
+         ":11: issuers[0].algorithms: none cannot be used"},
+        {BASE TOKEN ISSUER("https://i") "    jwks_file: /f\n    refresh: 2d\n",
+         ":11: issuers[0].refresh: must be at most"},
+        {BASE TOKEN "limits:\n  principal: {per_second: 5, burst: 0}\n",
+         "limits.principal: a burst of 0"},
+        {BASE TOKEN "limits:\n  key: {burst: 5}\n", "limits.key: a burst needs per_second"},
+        {BASE TOKEN "limits:\n  keys:\n    - {pattern: a/*, per_second: 2000000}\n",
+         "limits.keys[0].pattern: must be at most 1000000"},
+        {BASE TOKEN "limits:\n  token_queue: 0\n", ":8: limits.token_queue: must be from 1"},
+        {BASE TOKEN "audit_second:\n  folder: /d/audit\n",
+         ":8: audit_second.folder: is the folder of `audit`"},
+        {BASE TOKEN "audit_second:\n  folder: /e\n  need: one\n",
+         ":9: audit_second.need: must be all or any"},
+        {BASE TOKEN "audit_rotation:\n  megabytes: 0\n",
+         ":8: audit_rotation.megabytes: must be from 1"},
+        {BASE TOKEN "checkpoints:\n  origin: a b\n", ":8: checkpoints.origin: must be"},
+        {BASE TOKEN "checkpoints:\n  copy_files: [here]\n",
+         "checkpoints.copy_files[0]: must be an absolute path"},
+        {BASE TOKEN "checkpoints:\n  copy_command: [/nowhere]\n",
+         "checkpoints.copy_command: the program cannot be run"},
+        {BASE TOKEN "checkpoints:\n  copy_webhook: http://example.com\n",
+         ":8: checkpoints.copy_webhook: must begin with https://"},
+        {BASE TOKEN "lint:\n  age_regulated: never\n", ":8: lint.age_regulated: must be a"},
         {BASE, "tokens: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -197,6 +337,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_doors_and_issuers),
+        cmocka_unit_test(test_log_and_limits),
         cmocka_unit_test(test_request_threads_follow_tokens),
         cmocka_unit_test(test_no_token_may_hold_every_thread),
         cmocka_unit_test(test_everything_given),

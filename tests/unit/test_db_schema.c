@@ -40,7 +40,7 @@ static void refuses_a_newer_database(void **state)
     db_close(db);
     assert_int_equal(err.code, ERR_NEWER);
     assert_non_null(strstr(err.detail, "4711"));
-    assert_non_null(strstr(err.detail, "schema 1 at most"));
+    assert_non_null(strstr(err.detail, "schema 2 at most"));
     assert_code(keystore_open(fixture.path, &fixture.store), ERR_NEWER);
     assert_null(fixture.store);
 }
@@ -67,6 +67,9 @@ static void leaves_nothing_of_a_failed_migration(void **state)
 #define VERSION(key, number, state, cka, identity)                                           \
     "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key, created_at)" \
     " VALUES (" key ", " number ", " state ", " cka ", " identity ", x'', 1)"
+#define GRANT(principal, operations, reason)                                                       \
+    "INSERT INTO grants VALUES ('g', " principal ", 'a/*', " operations ", '{}', '[]', 0, " reason \
+    ", 0, 1, 1, 'unix:0', 0)"
 #define ID_1 "x'00000000000000000000000000000001'"
 #define ID_2 "x'00000000000000000000000000000002'"
 
@@ -101,12 +104,16 @@ static void holds_the_last_line(void **state)
         {"class", "UPDATE keys SET classification = 'secret'", ERR_INTERNAL},
         {"labels", "UPDATE keys SET labels = '[]'", ERR_INTERNAL},
         {"type", "UPDATE keys SET created_at = 'soon'", ERR_INTERNAL},
+        {"grant for nobody", GRANT("''", "'[\"sign\"]'", "'why'"), ERR_INTERNAL},
+        {"grant of nothing", GRANT("'unix:1'", "'[]'", "'why'"), ERR_INTERNAL},
+        {"grant without reason", GRANT("'unix:1'", "'[\"sign\"]'", "''"), ERR_INTERNAL},
         {"bearer hash", "INSERT INTO bearers VALUES ('a', x'00', 0, 0, 0)", ERR_INTERNAL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_code_of(cases[i].what, db_script(db, cases[i].sql), cases[i].code);
     }
     assert_ok(db_script(db, VERSION(ID_1, "2", "3", "x'02'", "x'01'")));
+    assert_ok(db_script(db, GRANT("'unix:1'", "'[\"sign\"]'", "'why'")));
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* The two doors: loopback only, taken ports, and which files at the local socket's path survive. */
+/* The two kinds of doors: what is an address, taken ports, and which files at the local socket's
+ * path survive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,21 +40,31 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void test_loopback_only(void **state)
+static const struct {
+    const char *host;
+    bool address;
+    bool loopback;
+} hosts[] = {
+    {"127.0.0.1", true, true},     {"127.9.9.9", true, true}, {"::1", true, true},
+    {"localhost", true, true},     {"0.0.0.0", true, false},  {"192.168.1.1", true, false},
+    {"::", true, false},           {"::2", true, false},      {"128.0.0.1", true, false},
+    {"example.org", false, false}, {"", false, false},        {"127.0.0.1 ", false, false},
+    {"127", false, false},         {"*", false, false},
+};
+
+static void test_addresses(void **state)
 {
     (void)state;
-    static const char *const others[] = {"0.0.0.0", "192.168.1.1", "::",  "::2", "example.org",
-                                         "",        "127.0.0.1 ",  "127", "*",   "128.0.0.1"};
-    int fd = -1;
-    uint16_t port = 0;
-    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        assert_false(listen_is_loopback(others[i]));
-        assert_int_equal(listen_tcp(others[i], 0, &fd, &port).code, ERR_CONFIG);
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        print_message("%s\n", hosts[i].host);
+        assert_int_equal(listen_is_address(hosts[i].host), hosts[i].address);
+        assert_int_equal(listen_is_loopback(hosts[i].host), hosts[i].loopback);
+        int fd = -1;
+        uint16_t port = 0;
+        if (!hosts[i].address) {
+            assert_int_equal(listen_tcp(hosts[i].host, 0, &fd, &port).code, ERR_CONFIG);
+        }
     }
-    assert_true(listen_is_loopback("127.0.0.1"));
-    assert_true(listen_is_loopback("127.9.9.9"));
-    assert_true(listen_is_loopback("::1"));
-    assert_true(listen_is_loopback("localhost"));
 }
 
 static void test_taken_port(void **state)
@@ -120,6 +131,10 @@ static void test_address_text(void **state)
     assert_string_equal(text, "127.0.0.1");
     listen_address_text((const struct sockaddr *)&six, text, sizeof(text));
     assert_string_equal(text, "::1");
+    struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:10.1.2.3", &mapped.sin6_addr), 1);
+    listen_address_text((const struct sockaddr *)&mapped, text, sizeof(text));
+    assert_string_equal(text, "10.1.2.3");
     listen_address_text((const struct sockaddr *)&six, text, 2);
     assert_string_equal(text, "");
 }
@@ -142,7 +157,7 @@ static void test_peer_uid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loopback_only),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_taken_port),
         cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_living_socket_is_kept, set_up, tear_down),

@@ -33,7 +33,8 @@ static void test_request_is_handed_over(void **state)
     assert_has(answer, "method=POST\npath=/v1/keys/a/b:sign\nquery=x=%2f&y\n");
     assert_has(answer, "authorization=Bearer abc\ntype=application/json\n");
     assert_has(answer, "trace=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n");
-    assert_has(answer, "match=\"e\"\nid=my.id_1\nsource=127.0.0.1\nlocal=0 uid=0\n");
+    assert_has(answer,
+               "match=\"e\"\nid=my.id_1\nsource=127.0.0.1\nlocal=0 uid=0\nsecure=0 certificate=\n");
     assert_has(answer, "body=5:hello\ntimes=1\n");
     assert_has(answer, "X-Request-Id: my.id_1\r\n");
     assert_has(answer, "Cache-Control: no-store\r\n");

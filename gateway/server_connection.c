@@ -1,0 +1,96 @@
+/* The caller's side of connections: who is at the other end, for how long it may keep us waiting,
+ * and what to let go when it is over. Too many from one address are closed before anything is made
+ * for them; the count is looked at when a connection is accepted and grows when it has started, so
+ * that several I/O threads may together let in a few more than the limit, never fewer. */
+#include "gateway/listen_socket.h"
+
+#include "base/mem.h"
+#include "gateway/server_inner.h"
+
+enum MHD_Result server_accept(void *context, const struct sockaddr *address, socklen_t len)
+{
+    (void)len;
+    struct listener *listener = context;
+    struct server *server = listener->server;
+    if (listener->local || address_count_fits(server->addresses, address_key_of(address))) {
+        return MHD_YES;
+    }
+    atomic_fetch_add(&server->refused_address, 1);
+    return MHD_NO;
+}
+
+static void note_source(struct MHD_Connection *mhd, struct connection *connection, bool local)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    connection->deadline.fd = info->connect_fd;
+    if (local) {
+        connection->unknown = !listen_peer_uid(info->connect_fd, &connection->uid);
+        snprintf(connection->source, sizeof(connection->source), "unix");
+        return;
+    }
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    connection->address = address_key_of(info->client_addr);
+    listen_address_text(info->client_addr, connection->source, sizeof(connection->source));
+}
+
+static void start_connection(struct listener *listener, struct MHD_Connection *mhd,
+                             struct connection *connection)
+{
+    struct server *server = listener->server;
+    note_source(mhd, connection, listener->local);
+    if (listener->tls != NULL) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        connection->tls = tls_session_open(listener->tls, server->parking, info->tls_session,
+                                           connection->deadline.fd, mhd);
+    }
+    address_count_enter(server->addresses, connection->address);
+    atomic_fetch_add(&server->connections, 1);
+    reaper_arm(server->reaper, &connection->deadline);
+}
+
+/* The library gives up a request whose query does not fit its memory, and no end comes for it. */
+static void forget(struct server *server, struct connection *connection)
+{
+    if (connection->begun != NULL) {
+        atomic_fetch_add(&server->refused_shape, 1);
+        mem_free(connection->begun);
+    }
+}
+
+static void end_connection(struct server *server, struct connection *connection)
+{
+    reaper_disarm(server->reaper, &connection->deadline);
+    if (connection->linger && !connection->deadline.reaped) {
+        linger_add(server->linger, connection->deadline.fd);
+    }
+    address_count_leave(server->addresses, connection->address);
+    atomic_fetch_sub(&server->connections, 1);
+    forget(server, connection);
+    tls_session_close(connection->tls);
+    mem_free(connection);
+}
+
+void server_notify_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct listener *listener = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct connection *connection = mem_alloc(sizeof(*connection));
+        start_connection(listener, mhd, connection);
+        *socket_context = connection;
+        return;
+    }
+    end_connection(listener->server, *socket_context);
+}
+
+void server_suspend(void *mhd)
+{
+    MHD_suspend_connection(mhd);
+}
+
+void server_resume(void *mhd)
+{
+    MHD_resume_connection(mhd);
+}

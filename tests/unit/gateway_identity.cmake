@@ -1,0 +1,8 @@
+# Bearer JWTs, from one HTTP exchange to the principal.
+add_library(issuer_fixture OBJECT lib/jwt_fixture.c lib/http_stub.c)
+target_link_libraries(issuer_fixture PUBLIC hsmgate_gateway PRIVATE PkgConfig::OPENSSL)
+target_include_directories(issuer_fixture PUBLIC lib)
+foreach(name jws key_set fetch issuer_claims issuers)
+  hsmgate_unit_test(test_${name} issuer_fixture hsmgate_gateway PkgConfig::OPENSSL)
+endforeach()
+hsmgate_unit_test(test_caller gateway_fixture issuer_fixture hsmgate_gateway PkgConfig::OPENSSL)
