@@ -36,13 +36,14 @@ struct err grant_check_id(struct span id)
 
 static struct err read_operations(const struct json_value *list, struct grant *grant)
 {
-    for (const struct json_value *at = json_first(list); at != NULL; at = json_next(at)) {
+    size_t index = 0;
+    for (const struct json_value *at = json_first(list); at != NULL; at = json_next(at), index++) {
         struct span word;
         enum operation operation;
         ENSURE(json_as_text(at, &word), ERR_INVALID_FIELD, "operations must be texts.");
+        /* by its place: what a caller sent by mistake is not repeated */
         ENSURE(operation_by_name(word, &operation), ERR_INVALID_FIELD,
-               "operations: `%.*s` is not an operation.",
-               (int)(word.len < SEGMENT_MAX ? word.len : SEGMENT_MAX), (const char *)word.data);
+               "operations[%zu] is not an operation.", index);
         ENSURE((grant->operations & OPERATION_BIT(operation)) == 0, ERR_INVALID_FIELD,
                "operations: %s is given twice.", operation_name(operation));
         grant->operations |= OPERATION_BIT(operation);
