@@ -14,7 +14,7 @@
 
 static struct tree_hash hash_parts(const struct span *parts, size_t count)
 {
-    struct tree_hash hash;
+    struct tree_hash hash = {0};
     digest_sha256_parts(parts, count, hash.bytes);
     return hash;
 }

@@ -9,7 +9,7 @@
 #define LIST_MAX 64
 #define RULE_MAX 1024
 
-#define OPTIONAL CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT(structure, member) \
     CYAML_FIELD_STRING_PTR(#member, CYAML_FLAG_POINTER, structure, member, 1, TEXT_MAX)
 #define OPTIONAL_TEXT(structure, member) \

@@ -17,7 +17,7 @@ struct gateway {
     size_t token_count;
     struct rotation rotation; /* over store and tokens */
     struct metrics *metrics;
-    struct server *server; /* NULL until it listens */
+    struct server *server;   /* NULL until it listens */
     struct issuers *issuers; /* whose JWTs name callers; NULL: none */
     struct limits *limits;
     struct witness *witness; /* signs and copies checkpoints; NULL until it runs */

@@ -4,6 +4,8 @@
  * gets through. */
 #include "gateway/ops/grant_change.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 
 void grant_try_start(struct grant_try *try, struct call *call)
@@ -53,8 +55,10 @@ const char *grant_change_word(const struct grant *before, const struct grant *af
 void grant_change_put(struct json_writer *writer, const char *name, const struct grant *before,
                       const struct grant *after)
 {
+    const struct grant *either = before != NULL ? before : after;
+    assert(either != NULL);
     json_begin_object(writer, name);
-    json_put_text(writer, "id", before != NULL ? before->id : after->id);
+    json_put_text(writer, "id", either->id);
     json_put_text(writer, "change", grant_change_word(before, after));
     if (before != NULL) {
         grant_put_content(writer, "before", before);
