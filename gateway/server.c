@@ -214,12 +214,13 @@ bool server_drain(struct server *server, int64_t drain_ms)
     return wait_calm(server, clock_deadline(drain_ms));
 }
 
+/* The library's thread takes the descriptor out of its epoll some time after it was quiesced. */
 static void stop_listener(struct listener *listener)
 {
-    fd_close(&listener->fd);
     if (listener->daemon != NULL) {
         MHD_stop_daemon(listener->daemon);
     }
+    fd_close(&listener->fd);
     tls_close(listener->tls);
 }
 
