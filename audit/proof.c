@@ -148,7 +148,9 @@ struct err audit_prove(const char *folder, uint64_t seq, struct span checkpoint,
     CLEANUP(buf_clear) struct buf record = {0};
     TRY(checkpoint_read(checkpoint, origin, &head));
     ENSURE(seq > 0 && seq <= head.size, ERR_NOT_FOUND,
-           "the checkpoint is over records 1 to %" PRIu64, head.size);
+           "the checkpoint is over records 1 to %" PRIu64
+           "; wait for the next one, or give a later one",
+           head.size);
     CLEANUP(finder_free) struct leaf_finder *finder = mem_alloc(sizeof(*finder));
     TRY(open_finder(finder, folder));
     TRY(read_record(finder, seq, &record));

@@ -242,10 +242,10 @@ struct err grant_authorize(struct client *client, const struct options *options,
         mem_free(id);
         id = span_to_text(member_text(grant, "id"));
     }
+    const char *reason = (const char *)member_text(json.root, "reason").data;
     CLEANUP(mem_free_at)
-    char *line = mem_format("%s%s%s: %s", allowed ? "allowed" : "not allowed",
-                            *id != '\0' ? " by the grant " : "", id,
-                            (const char *)member_text(json.root, "reason").data);
+    char *line = *id != '\0' ? mem_format("allowed by the grant %s", id)
+                             : mem_format("%s: %s", allowed ? "allowed" : "not allowed", reason);
     output_harmless(line);
     printf("%s\n", line);
     return err_ok();
