@@ -1,17 +1,20 @@
 /* Counters by labels: open addressing over a table of pointers that only ever go from NULL to a
- * series. A series is made whole before a compare-and-swap shows it to others, so finding one is a
- * few loads and counting one relaxed addition. Nothing is removed before the table is closed, and
- * the number of series is bounded: what a caller sends cannot make us grow. */
+ * series. A series is made whole before others see it, so finding one is a few loads and counting
+ * one relaxed addition. A mutex is taken only to add one: without it, two that make the same one at
+ * a time would both take room for it, and a third would find none. Nothing is removed before the
+ * table is closed, and the number of series is bounded: what a caller sends cannot make us grow. */
 #include "gateway/series.h"
 
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/sync.h"
 
 struct series_table {
     size_t slot_count; /* power of two, at least twice `most` */
     size_t most;
     size_t counters;
+    pthread_mutex_t growing; /* held by who adds a series */
     atomic_size_t used;
     _Atomic(struct series *) slots[];
 };
@@ -28,6 +31,7 @@ struct series_table *series_open(size_t most, size_t counters)
     table->slot_count = slot_count;
     table->most = most;
     table->counters = counters;
+    sync_init(&table->growing, NULL);
     return table;
 }
 
@@ -42,9 +46,13 @@ static void series_free(struct series *series)
 
 void series_close(struct series_table *table)
 {
-    for (size_t i = 0; table != NULL && i < table->slot_count; i++) {
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->slot_count; i++) {
         series_free(atomic_load(&table->slots[i]));
     }
+    sync_destroy(&table->growing, NULL);
     mem_free(table);
 }
 
@@ -70,13 +78,9 @@ static bool is_series_of(const struct series *series, const char *first, const c
            (second == NULL || strcmp(series->second, second) == 0);
 }
 
-/* NULL when the table is full. */
-static struct series *series_make(struct series_table *table, const char *first, const char *second)
+static struct series *series_make(const struct series_table *table, const char *first,
+                                  const char *second)
 {
-    if (atomic_fetch_add(&table->used, 1) >= table->most) {
-        atomic_fetch_sub(&table->used, 1);
-        return NULL;
-    }
     struct series *series =
         mem_alloc(sizeof(*series) + table->counters * sizeof(atomic_uint_fast64_t));
     series->first = mem_text(first);
@@ -84,33 +88,35 @@ static struct series *series_make(struct series_table *table, const char *first,
     return series;
 }
 
-/* Somebody else was first. */
-static void series_unmake(struct series_table *table, struct series *series)
+/* The labels' series from slot *at on; NULL: *at is the empty slot where it would be. */
+static struct series *find(struct series_table *table, const char *first, const char *second,
+                           size_t *at)
 {
-    atomic_fetch_sub(&table->used, 1);
-    series_free(series);
+    for (;; (*at)++) {
+        *at &= table->slot_count - 1;
+        struct series *found = atomic_load_explicit(&table->slots[*at], memory_order_acquire);
+        if (found == NULL || is_series_of(found, first, second)) {
+            return found;
+        }
+    }
 }
 
 struct series *series_get(struct series_table *table, const char *first, const char *second)
 {
     size_t at = hash_labels(first, second);
-    struct series *made = NULL;
-    for (;; at++) {
-        _Atomic(struct series *) *slot = &table->slots[at & (table->slot_count - 1)];
-        struct series *found = atomic_load_explicit(slot, memory_order_acquire);
-        if (found == NULL) {
-            made = made != NULL ? made : series_make(table, first, second);
-            if (made == NULL || atomic_compare_exchange_strong(slot, &found, made)) {
-                return made;
-            }
-        }
-        if (is_series_of(found, first, second)) {
-            if (made != NULL) {
-                series_unmake(table, made);
-            }
-            return found;
-        }
+    struct series *series = find(table, first, second, &at);
+    if (series != NULL || atomic_load(&table->used) >= table->most) {
+        return series;
     }
+    sync_lock(&table->growing);
+    series = find(table, first, second, &at); /* somebody else may have been first */
+    if (series == NULL && atomic_load(&table->used) < table->most) {
+        series = series_make(table, first, second);
+        atomic_store_explicit(&table->slots[at], series, memory_order_release);
+        atomic_fetch_add(&table->used, 1);
+    }
+    sync_unlock(&table->growing);
+    return series;
 }
 
 void series_add(struct series *series, size_t counter, uint64_t n)

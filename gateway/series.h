@@ -1,4 +1,4 @@
-/* series: counters by one or two labels, in a table of fixed size that nobody locks. */
+/* series: counters by one or two labels, in a table of fixed size; counting takes no lock. */
 #ifndef HSMGATE_GATEWAY_SERIES_H
 #define HSMGATE_GATEWAY_SERIES_H
 

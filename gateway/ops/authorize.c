@@ -2,6 +2,7 @@
  * asked ahead. Everybody may ask about themself; about others only who may see that anyway. Whether
  * a key exists is not told to those who have no grant for it. */
 #include "base/mem.h"
+#include "gateway/ops/context.h"
 #include "gateway/ops/core_ops.h"
 #include "gateway/ops/grant_principal.h"
 
@@ -26,6 +27,7 @@ static struct err read_question(struct call *call, struct question *out)
         {"source", JSON_TEXT, JSON_OPTIONAL, 0, &about.source, &has_source},
     };
     struct network network;
+    CLEANUP(buf_clear) struct buf canonical = {0};
     TRY(json_read(call->json.root, fields, ARRAY_LEN(fields)));
     TRY(grant_check_principal(about.principal));
     TRY(has_key ? name_check(about.key) : err_ok());
@@ -34,6 +36,7 @@ static struct err read_question(struct call *call, struct question *out)
     ENSURE(!has_source || span_is(about.source, "unix") ||
                (network_parse(about.source, &network).code == ERR_OK && network.prefix == 128),
            ERR_INVALID_FIELD, "source must be an address, or `unix` for the local socket.");
+    TRY(context_canonical(out->context, &canonical)); /* as the verbs would take it */
     about.operation = operation_name(out->operation);
     bool about_self = span_is(about.principal, call->principal);
     if (!has_source && about_self) {

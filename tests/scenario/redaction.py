@@ -187,6 +187,31 @@ def bad_bodies(story):
     story.ask("GET", f"/v1/keys/{AES}", story.text("body of a GET"))
 
 
+def bad_grants(story):
+    """Bodies that are refused before anything of them is kept."""
+    good = {"principal": "unix:1", "keys": AES, "operations": ["encrypt"], "justification": "redaction"}
+    where = "/v1/grants/redact"
+    for change in (
+        {"operations": ["encrypt", story.text("operation of a grant")]},
+        {"operations": story.text("operations that are no list")},
+        {"principal": story.text("principal of a grant")},
+        {"keys": "redact/" + story.text("pattern of a grant") + "*"},
+        {"source": [story.text("source of a grant")]},
+        {"expires_at": story.text("end of a grant")},
+        {"context": {story.text("context name of a grant"): [story.text("context value of a grant")]}},
+        {"justification": [story.text("justification that is no text")]},
+        {"allow_dual_role": story.text("dual role")},
+        {story.text("field of a grant"): story.text("value of an unknown field")},
+    ):
+        story.ask("PUT", where, {**good, **change})
+    story.ask("PUT", f"/v1/grants/hg_{story.text('bearer as the id of a grant')}", {})
+    question = {"principal": "unix:1", "operation": "encrypt", "key": AES}
+    for change in ({"operation": story.text("operation that is asked for")}, {"source": story.text("source that is asked for")},
+                   {"context": {"a": [story.text("context that is asked for")]}}):
+        story.ask("POST", "/v1/authorize", {**question, **change})
+    story.ask("POST", "/v1/authorize", {**question, "context": context(story, "authorize")}, good=True)
+
+
 def bad_callers(story):
     body = {"plaintext": b64(story.plant("plaintext of nobody")), "context": context(story, "nobody")}
     where = f"/v1/keys/{AES}:encrypt"
@@ -302,6 +327,7 @@ def story():
         bad_places(told)
         bad_callers(told)
         bad_bodies(told)
+        bad_grants(told)
         # last, so that nothing but these calls themselves can have written over what they left
         over_tls(told, key, issuer)
         good_signing(told)
