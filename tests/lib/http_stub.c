@@ -58,6 +58,7 @@ static void answer(struct http_stub *stub, int connection)
     CLEANUP(buf_clear) struct buf request = {0}, reply = {0};
     read_request(connection, &request);
     sync_lock(&stub->mutex);
+    buf_move(&stub->last, &request); /* before the reply: who has that may ask for it */
     assert(buf_append(&reply, buf_span(&stub->reply)).code == ERR_OK);
     sync_unlock(&stub->mutex);
     size_t sent = 0;
@@ -73,7 +74,6 @@ static void answer(struct http_stub *stub, int connection)
         fd_close(&connection);
     }
     sync_lock(&stub->mutex);
-    buf_move(&stub->last, &request);
     stub->count++;
     sync_wake_all(&stub->answered);
     sync_unlock(&stub->mutex);
