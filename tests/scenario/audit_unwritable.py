@@ -47,6 +47,9 @@ def test_a_full_disk_stops_answers_and_goes_away():
         assert answered <= {r.get("request_id") for r in records if r["outcome"] == "ok"}
 
 
+FULL = ("audit_unavailable", "store_unavailable")  # the limit is for every file: a use that must be reserved first meets the database's
+
+
 def test_under_load_the_log_is_proved_intact_afterwards():
     """Many callers while the disk is full twice: none gets an answer without a record, refusals come quickly, and the log verifies."""
     with Gateway() as gateway:
@@ -63,7 +66,7 @@ def test_under_load_the_log_is_proved_intact_afterwards():
                 i += 1
                 if answer.status == 200:
                     answered.add(name)
-                elif (answer.status, answer.json["code"]) == (503, "audit_unavailable") and b"signature" not in answer.body:
+                elif answer.status == 503 and answer.json["code"] in FULL and b"signature" not in answer.body:
                     refused.append(time.monotonic() - begin)
                 else:
                     failed.append(answer.body)
