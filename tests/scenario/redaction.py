@@ -109,10 +109,13 @@ class Story:
         """Bytes on a connection of their own; the answer, whatever it is."""
         where = urllib.parse.urlsplit(self.gateway.address)
         with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
-            for piece in pieces:
-                connection.sendall(piece)
-            connection.shutdown(socket.SHUT_WR)
             received = b""
+            try:  # a server that has heard enough may hang up before everything is said
+                for piece in pieces:
+                    connection.sendall(piece)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
             try:
                 while more := connection.recv(65536):
                     received += more
