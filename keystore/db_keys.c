@@ -54,6 +54,8 @@ struct err db_keys_write(struct db *db, const struct key *key)
                                 db_text(facts->approval.group),
                                 db_integer(facts->approval.m),
                                 db_integer(key->next_version),
+                                db_integer(facts->rotation.mode),
+                                db_integer(key->cached_until),
                                 db_uuid(&key->id)};
     size_t changed = 0;
     TRY(db_run(db,
@@ -61,7 +63,7 @@ struct err db_keys_write(struct db *db, const struct key *key)
                " labels = $5, rotation_every = $6, rotation_overlap = $7,"
                " rotation_publish_ahead = $8, rotation_max_uses = $9, jwt_max_ttl = $10,"
                " jwt_issuer = $11, jwt_audiences = $12, approval_group = $13, approval_m = $14,"
-               " next_version = $15 WHERE id = $16",
+               " next_version = $15, rotation_mode = $16, cached_until = $17 WHERE id = $18",
                values, ARRAY_LEN(values), &changed));
     ENSURE(changed == 1, ERR_NOT_FOUND, "there is no such key");
     return err_ok();
@@ -81,10 +83,13 @@ struct err db_versions_insert(struct db *db, struct uuid key_id, const struct ve
                                 db_bytes(span_of(version->cka_id, version->cka_id_len)),
                                 db_bytes(span_of(version->identity, version->identity_len)),
                                 db_bytes(version->public_key),
-                                db_integer(version->created_at)};
+                                db_integer(version->created_at),
+                                db_integer(version->adopted ? 1 : 0),
+                                db_integer(version->attributes)};
     return db_run(db,
                   "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key,"
-                  " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                  " created_at, recorded_since, adopted, attributes)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)",
                   values, ARRAY_LEN(values), NULL);
 }
 
@@ -97,14 +102,24 @@ struct err db_versions_write(struct db *db, struct uuid key_id, const struct ver
                                 db_integer(version->activated_at),
                                 db_integer(version->retired_at),
                                 db_integer(version->destroy_at),
+                                db_integer(version->published_at),
+                                db_integer(version->promote_at),
+                                db_integer(version->entered_at),
+                                db_integer(version->entered_lived),
+                                db_integer(version->disabled_from),
+                                db_integer(version->scheduled_from),
+                                db_integer(version->destroying ? 1 : 0),
+                                db_text(version->reason),
                                 db_uuid(&key_id),
                                 db_integer(version->number),
                                 db_integer(from)};
     size_t changed = 0;
     TRY(db_run(db,
                "UPDATE versions SET state = $1, identity = $2, public_key = $3, activated_at = $4,"
-               " retired_at = $5, destroy_at = $6"
-               " WHERE key_id = $7 AND number = $8 AND state = $9",
+               " retired_at = $5, destroy_at = $6, published_at = $7, promote_at = $8,"
+               " entered_at = $9, entered_lived = $10, disabled_from = $11, scheduled_from = $12,"
+               " destroying = $13, reason = $14"
+               " WHERE key_id = $15 AND number = $16 AND state = $17",
                values, ARRAY_LEN(values), &changed));
     ENSURE(changed == 1, ERR_INVALID_STATE, "version %u is not %s any more", version->number,
            version_state_name(from));
@@ -122,16 +137,46 @@ struct err db_versions_delete(struct db *db, struct uuid key_id, uint32_t number
 }
 
 struct err db_versions_write_uses(struct db *db, struct uuid key_id, uint32_t number,
-                                  uint64_t reserved, int64_t last_used_at)
+                                  const struct uses_row *row)
 {
-    ENSURE(reserved <= INT64_MAX, ERR_KEY_EXHAUSTED, "version %u has no uses left", number);
-    struct db_value values[] = {db_integer((int64_t)reserved), db_integer(last_used_at),
-                                db_uuid(&key_id), db_integer(number)};
+    ENSURE(row->reserved <= INT64_MAX && row->rewrapped <= INT64_MAX, ERR_KEY_EXHAUSTED,
+           "version %u has no uses left", number);
+    struct db_value values[] = {db_integer((int64_t)row->reserved),
+                                db_integer(row->last_used_at),
+                                db_integer(row->kind_at[USE_PROTECT]),
+                                db_text(row->principals[USE_PROTECT]),
+                                db_integer(row->kind_at[USE_OPEN]),
+                                db_text(row->principals[USE_OPEN]),
+                                db_integer(row->jwt_expires_at),
+                                db_integer(row->raw_signature_at),
+                                db_integer((int64_t)row->rewrapped),
+                                db_uuid(&key_id),
+                                db_integer(number)};
     size_t changed = 0;
     TRY(db_run(db,
-               "UPDATE versions SET uses_reserved = $1, last_used_at = $2"
-               " WHERE key_id = $3 AND number = $4",
+               "UPDATE versions SET uses_reserved = $1, last_used_at = $2, protected_at = $3,"
+               " protected_by = $4, opened_at = $5, opened_by = $6, jwt_expires_at = $7,"
+               " raw_signature_at = $8, rewrapped = $9 WHERE key_id = $10 AND number = $11",
                values, ARRAY_LEN(values), &changed));
     ENSURE(changed == 1, ERR_NOT_FOUND, "there is no version %u any more", number);
     return err_ok();
+}
+
+struct err db_clock_load(struct db *db, struct lived_clock *out)
+{
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    bool more = false;
+    TRY(db_query(db, "SELECT lived, high_water FROM clock", NULL, 0, &rows));
+    TRY(db_next(rows, &more));
+    ENSURE(more, ERR_CORRUPT, "the key store's database has no clock");
+    out->lived = db_integer_at(rows, 0);
+    out->high_water = db_integer_at(rows, 1);
+    return err_ok();
+}
+
+struct err db_clock_write(struct db *db, const struct lived_clock *clock)
+{
+    struct db_value values[] = {db_integer(clock->lived), db_integer(clock->high_water)};
+    return db_run(db, "UPDATE clock SET lived = $1, high_water = $2", values, ARRAY_LEN(values),
+                  NULL);
 }

@@ -12,13 +12,18 @@
 static const char select_keys[] =
     "SELECT id, name, algorithm, purpose, token, owner, description, contact, classification,"
     " labels, rotation_every, rotation_overlap, rotation_publish_ahead, rotation_max_uses,"
-    " jwt_max_ttl, jwt_issuer, jwt_audiences, approval_group, approval_m, created_at, next_version"
-    " FROM keys ORDER BY name";
+    " jwt_max_ttl, jwt_issuer, jwt_audiences, approval_group, approval_m, created_at, next_version,"
+    " rotation_mode, cached_until FROM keys ORDER BY name";
 
 static const char select_versions[] =
     "SELECT versions.key_id, versions.number, versions.state, versions.cka_id, versions.identity,"
     " versions.public_key, versions.created_at, versions.activated_at, versions.retired_at,"
-    " versions.destroy_at, versions.uses_reserved, versions.last_used_at"
+    " versions.destroy_at, versions.published_at, versions.promote_at, versions.entered_at,"
+    " versions.entered_lived, versions.disabled_from, versions.scheduled_from, versions.destroying,"
+    " versions.adopted, versions.attributes, versions.count_unsure, versions.reason,"
+    " versions.uses_reserved, versions.last_used_at, versions.protected_at, versions.protected_by,"
+    " versions.opened_at, versions.opened_by, versions.jwt_expires_at, versions.raw_signature_at,"
+    " versions.rewrapped, versions.recorded_since"
     " FROM keys JOIN versions ON versions.key_id = keys.id ORDER BY keys.name, versions.number";
 
 struct load {
@@ -34,6 +39,7 @@ static void load_clear(struct load *load)
 {
     for (size_t i = 0; i < load->count; i++) {
         mem_free((void *)(uintptr_t)load->versions_now[i].public_key.data);
+        mem_free((void *)(uintptr_t)load->versions_now[i].reason);
         uses_release(load->versions_now[i].uses);
     }
     load->count = 0;
@@ -65,25 +71,63 @@ static struct err read_uuid(struct db_rows *rows, struct uuid *out)
     return err_ok();
 }
 
+static struct err read_state(struct db_rows *rows, int column, enum version_state lowest,
+                             enum version_state *out)
+{
+    int64_t state = db_integer_at(rows, column);
+    ENSURE(state >= (int64_t)lowest && state < VERSION_STATE_END, ERR_CORRUPT,
+           "a stored version has no known state");
+    *out = (enum version_state)state;
+    return err_ok();
+}
+
+static struct uses *read_uses(struct db_rows *rows, struct uuid key_id, uint32_t number)
+{
+    struct uses_row row = {
+        .reserved = (uint64_t)db_integer_at(rows, 21),
+        .last_used_at = db_integer_at(rows, 22),
+        .kind_at = {[USE_PROTECT] = db_integer_at(rows, 23), [USE_OPEN] = db_integer_at(rows, 25)},
+        .principals = {[USE_PROTECT] = db_text_at(rows, 24), [USE_OPEN] = db_text_at(rows, 26)},
+        .jwt_expires_at = db_integer_at(rows, 27),
+        .raw_signature_at = db_integer_at(rows, 28),
+        .rewrapped = (uint64_t)db_integer_at(rows, 29),
+        .recorded_since = db_integer_at(rows, 30)};
+    return uses_load(key_id, number, &row);
+}
+
+static struct err read_states(struct db_rows *rows, struct version *out)
+{
+    const enum version_state none = (enum version_state)0;
+    TRY(read_state(rows, 2, VERSION_PENDING, &out->state));
+    TRY(read_state(rows, 14, none, &out->disabled_from));
+    return read_state(rows, 15, none, &out->scheduled_from);
+}
+
 static struct err read_version(struct db_rows *rows, struct uuid key_id, struct version *out)
 {
     struct version version = {.number = (uint32_t)db_integer_at(rows, 1),
                               .created_at = db_integer_at(rows, 6),
                               .activated_at = db_integer_at(rows, 7),
                               .retired_at = db_integer_at(rows, 8),
-                              .destroy_at = db_integer_at(rows, 9)};
-    int64_t state = db_integer_at(rows, 2);
-    ENSURE(state >= VERSION_PENDING && state < VERSION_STATE_END, ERR_CORRUPT,
-           "a stored version has no known state");
-    version.state = (enum version_state)state;
+                              .destroy_at = db_integer_at(rows, 9),
+                              .published_at = db_integer_at(rows, 10),
+                              .promote_at = db_integer_at(rows, 11),
+                              .entered_at = db_integer_at(rows, 12),
+                              .entered_lived = db_integer_at(rows, 13),
+                              .destroying = db_integer_at(rows, 16) != 0,
+                              .adopted = db_integer_at(rows, 17) != 0,
+                              .attributes = (uint32_t)db_integer_at(rows, 18),
+                              .count_unsure = db_integer_at(rows, 19) != 0};
+    TRY(read_states(rows, &version));
     TRY(copy_bytes(db_bytes_at(rows, 3), version.cka_id, CKA_ID_MAX, &version.cka_id_len));
     TRY(copy_bytes(db_bytes_at(rows, 4), version.identity, IDENTITY_MAX, &version.identity_len));
     struct span public_key = db_bytes_at(rows, 5);
     if (public_key.len > 0) {
         version.public_key = span_of(mem_copy(public_key.data, public_key.len), public_key.len);
     }
-    version.uses = uses_make(key_id, version.number, (uint64_t)db_integer_at(rows, 10),
-                             db_integer_at(rows, 11));
+    const char *reason = db_text_at(rows, 20);
+    version.reason = reason != NULL ? mem_text(reason) : NULL;
+    version.uses = read_uses(rows, key_id, version.number);
     *out = version;
     return err_ok();
 }
@@ -125,7 +169,9 @@ static struct err read_key(struct db_rows *rows, struct facts_text *text, struct
     struct key key = {.name = db_text_at(rows, 1),
                       .token = db_text_at(rows, 4),
                       .created_at = db_integer_at(rows, 19),
-                      .next_version = (uint32_t)db_integer_at(rows, 20)};
+                      .next_version = (uint32_t)db_integer_at(rows, 20),
+                      .cached_until = db_integer_at(rows, 22)};
+    bool automatic = db_integer_at(rows, 21) == ROTATION_AUTOMATIC;
     key.facts = (struct key_facts){
         .owner = db_text_at(rows, 5),
         .description = db_text_at(rows, 6),
@@ -133,7 +179,8 @@ static struct err read_key(struct db_rows *rows, struct facts_text *text, struct
         .rotation = {.every = db_integer_at(rows, 10),
                      .overlap = db_integer_at(rows, 11),
                      .publish_ahead = db_integer_at(rows, 12),
-                     .max_uses = db_integer_at(rows, 13)},
+                     .max_uses = db_integer_at(rows, 13),
+                     .mode = automatic ? ROTATION_AUTOMATIC : ROTATION_MANUAL},
         .jwt = {.max_ttl = db_integer_at(rows, 14), .issuer = db_text_at(rows, 15)},
         .approval = {.group = db_text_at(rows, 17), .m = (uint32_t)db_integer_at(rows, 18)}};
     TRY(read_uuid(rows, &key.id));

@@ -76,7 +76,48 @@ static const char create_grants[] =
     " last_used_at INTEGER NOT NULL DEFAULT 0"
     ") STRICT";
 
-static const char *const migrations[] = {create_keys, create_grants};
+/* Rotation: when a version came into its state, on the wall clock and on the lived clock, where it
+ * may go back to, where its material is from, and what is recorded of its use. What was used before
+ * is not known by kind, so recording begins now. A row of `copy` exists in a backup alone. */
+static const char add_rotation[] =
+    "ALTER TABLE keys ADD COLUMN rotation_mode INTEGER NOT NULL DEFAULT 0"
+    " CHECK (rotation_mode IN (0, 1));"
+    "ALTER TABLE keys ADD COLUMN cached_until INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN published_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN promote_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN entered_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN entered_lived INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN disabled_from INTEGER NOT NULL DEFAULT 0"
+    " CHECK (disabled_from BETWEEN 0 AND 8);"
+    "ALTER TABLE versions ADD COLUMN scheduled_from INTEGER NOT NULL DEFAULT 0"
+    " CHECK (scheduled_from BETWEEN 0 AND 8);"
+    "ALTER TABLE versions ADD COLUMN destroying INTEGER NOT NULL DEFAULT 0"
+    " CHECK (destroying IN (0, 1));"
+    "ALTER TABLE versions ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1));"
+    "ALTER TABLE versions ADD COLUMN attributes INTEGER NOT NULL DEFAULT 0 CHECK (attributes >= 0);"
+    "ALTER TABLE versions ADD COLUMN count_unsure INTEGER NOT NULL DEFAULT 0"
+    " CHECK (count_unsure IN (0, 1));"
+    "ALTER TABLE versions ADD COLUMN reason TEXT;"
+    "ALTER TABLE versions ADD COLUMN protected_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN protected_by TEXT;"
+    "ALTER TABLE versions ADD COLUMN opened_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN opened_by TEXT;"
+    "ALTER TABLE versions ADD COLUMN jwt_expires_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN raw_signature_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE versions ADD COLUMN rewrapped INTEGER NOT NULL DEFAULT 0 CHECK (rewrapped >= 0);"
+    "ALTER TABLE versions ADD COLUMN recorded_since INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE versions SET published_at = activated_at,"
+    " entered_at = max(created_at, activated_at, retired_at),"
+    " recorded_since = CAST(strftime('%s', 'now') AS INTEGER) * 1000;"
+    "CREATE TABLE clock ("
+    " id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),"
+    " lived INTEGER NOT NULL CHECK (lived >= 0),"
+    " high_water INTEGER NOT NULL CHECK (high_water >= 0)"
+    ") STRICT;"
+    "INSERT INTO clock (id, lived, high_water) VALUES (1, 0, 0);"
+    "CREATE TABLE copy (taken_at INTEGER NOT NULL PRIMARY KEY) STRICT";
+
+static const char *const migrations[] = {create_keys, create_grants, add_rotation};
 
 static struct err current_number(struct db *db, int64_t *out)
 {
@@ -97,7 +138,7 @@ static struct err apply(struct db *db, int64_t number, int64_t now)
                   ARRAY_LEN(values), NULL);
 }
 
-struct err db_schema_migrate(struct db *db, int64_t now)
+struct err db_schema_migrate_to(struct db *db, int64_t last, int64_t now)
 {
     const int64_t known = (int64_t)ARRAY_LEN(migrations);
     int64_t number = 0;
@@ -108,10 +149,15 @@ struct err db_schema_migrate(struct db *db, int64_t now)
            "the database has schema %lld and this hsmgate knows schema %lld at most: "
            "it was written by a newer hsmgate",
            (long long)number, (long long)known);
-    while (number < known) {
+    while (number < last) {
         number++;
         TRY(db_begin(db));
         TRY(db_end(db, apply(db, number, now)));
     }
     return err_ok();
+}
+
+struct err db_schema_migrate(struct db *db, int64_t now)
+{
+    return db_schema_migrate_to(db, (int64_t)ARRAY_LEN(migrations), now);
 }

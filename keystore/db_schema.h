@@ -8,4 +8,7 @@
  * this program does not know; then nothing was written. */
 MUST_USE struct err db_schema_migrate(struct db *db, int64_t now);
 
+/* Likewise up to this number alone: for tests of what a migration makes of old rows. */
+MUST_USE struct err db_schema_migrate_to(struct db *db, int64_t last, int64_t now);
+
 #endif

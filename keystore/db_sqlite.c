@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,15 +14,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "keystore/db.h"
+#include "keystore/db_sqlite.h"
 
 #define BUSY_MS 5000
-
-struct db {
-    sqlite3 *handle;
-    int lock_fd;
-    bool doubtful; /* the last commit failed: db_check must try a real write */
-};
 
 struct db_rows {
     sqlite3_stmt *statement;
@@ -53,13 +46,13 @@ struct db_value db_bytes(struct span bytes)
     return (struct db_value){.kind = DB_BYTES, .bytes = bytes};
 }
 
-static struct err failure(struct db *db, int code)
+struct err db_sqlite_failure(sqlite3 *handle, int code)
 {
     if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY) {
         return err_new(ERR_CONFLICT, __func__, "a row with this name or id is already there");
     }
     log_error("keystore", "sqlite %d: %s", code,
-              db->handle != NULL ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code));
+              handle != NULL ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -76,6 +69,11 @@ static struct err failure(struct db *db, int code)
     default:
         return err_new(ERR_INTERNAL, __func__, "the key store refused a change");
     }
+}
+
+static struct err failure(const struct db *db, int code)
+{
+    return db_sqlite_failure(db->handle, code);
 }
 
 /* Creates the file with its mode before SQLite sees it; WAL and SHM files inherit the mode. */

@@ -47,8 +47,10 @@ static const struct version *place_versions(struct arena *arena, const struct ke
     for (size_t i = 0; i < draft->version_count; i++) {
         struct span from = draft->versions[i].public_key;
         const uint8_t *data = arena_place(arena, from.data, from.len, 1);
+        const char *reason = arena_text(arena, draft->versions[i].reason);
         if (versions != NULL) {
             versions[i].public_key = span_of(from.len > 0 ? data : NULL, from.len);
+            versions[i].reason = reason;
         }
     }
     return versions;
@@ -105,8 +107,9 @@ static void attach_uses(struct key *key)
     key->primary = 0;
     for (size_t i = 0; i < key->version_count; i++) {
         struct version *version = &versions[i];
-        version->uses = version->uses != NULL ? uses_hold(version->uses)
-                                              : uses_make(key->id, version->number, 0, 0);
+        version->uses = version->uses != NULL
+                            ? uses_hold(version->uses)
+                            : uses_make(key->id, version->number, version->created_at);
         if (version->state == VERSION_ACTIVE) {
             key->primary = version->number;
         }

@@ -40,7 +40,7 @@ bool classification_by_name(struct span name, enum classification *out);
 #define CKA_ID_MAX   32
 #define IDENTITY_MAX 64
 
-struct uses; /* the mutable use counter of one version, shared by all snapshots */
+struct uses; /* what is recorded of the use of one version, shared by all snapshots */
 
 struct version {
     uint32_t number; /* from 1, never used twice in a key */
@@ -51,19 +51,33 @@ struct version {
                                        is not made */
     size_t identity_len;
     struct span
-        public_key;     /* DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); empty for secret keys */
-    int64_t created_at; /* unix ms; 0: not yet */
+        public_key;       /* DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); empty for secret keys */
+    int64_t created_at;   /* unix ms; 0: not yet */
+    int64_t published_at; /* whole, checked and visible to verifiers; 0: still being made */
+    int64_t promote_at;   /* of a pending one: when it is to become the primary */
     int64_t activated_at;
     int64_t retired_at;
     int64_t destroy_at;
+    int64_t entered_at;    /* when it came into its state (published, for a pending one) … */
+    int64_t entered_lived; /* … and the same on the lived clock, see struct lived_clock */
+    enum version_state disabled_from;  /* where enabling leads back; 0: was never disabled */
+    enum version_state scheduled_from; /* where cancelling a destruction leads back, likewise */
+    bool destroying;     /* its material may be gone already: only `destroyed` is left */
+    bool adopted;        /* its material was on the token before; then … */
+    uint32_t attributes; /* … what is odd about it, as bits of the token's face, for ever */
+    bool count_unsure;   /* its uses since a backup that was restored are not counted */
+    const char *reason;  /* the last one that a person gave for a move, or NULL */
     struct uses *uses;
 };
+
+enum rotation_mode { ROTATION_MANUAL, ROTATION_AUTOMATIC };
 
 struct rotation_policy { /* seconds; 0: not set */
     int64_t every;
     int64_t overlap;
     int64_t publish_ahead;
     int64_t max_uses;
+    enum rotation_mode mode;
 };
 
 struct jwt_policy {
@@ -107,6 +121,8 @@ struct key {
     int64_t created_at;
     uint32_t primary;      /* number of the active version; 0 while the first one is being made */
     uint32_t next_version; /* the number that the next version will get */
+    int64_t cached_until;  /* lived clock: until then somebody may have a key set from before its
+                              publish_ahead was made shorter */
     const struct version *versions; /* ascending by number */
     size_t version_count;
 };
@@ -158,36 +174,70 @@ struct key_spec {
     const char *token;
     struct key_facts facts;
 };
-/* Writes the key's row and its version 1 as pending with this CKA_ID. ERR_CONFLICT when the name is
- * taken. */
+/* Where a version's material is to be found on the token. */
+struct version_source {
+    struct span cka_id;
+    bool adopted;        /* it is there already, and is not ours to remove before it is a version */
+    uint32_t attributes; /* of adopted material */
+};
+/* Writes the key's row and its version 1 as pending. ERR_CONFLICT when the name is taken, or when a
+ * version has this CKA_ID. */
 MUST_USE struct err keystore_reserve_key(struct keystore *store, const struct key_spec *spec,
-                                         struct span cka_id, int64_t now);
-/* Writes the next version as pending; its number comes out. ERR_NOT_FOUND. */
+                                         const struct version_source *source, int64_t now);
+/* Writes the next version as pending; its number comes out. ERR_NOT_FOUND, ERR_CONFLICT. */
 MUST_USE struct err keystore_reserve_version(struct keystore *store, struct span name,
-                                             struct span cka_id, int64_t now, uint32_t *out_number);
+                                             const struct version_source *source, int64_t now,
+                                             uint32_t *out_number);
 /* Stores what generation gave, on a pending version without identity. ERR_INVALID_STATE. */
 MUST_USE struct err keystore_record_material(struct keystore *store, struct span name,
                                              uint32_t number, struct span identity,
                                              struct span public_key);
+/* Shows a whole and checked pending version to verifiers. ERR_INVALID_STATE for any other. */
+struct publication {
+    int64_t promote_at; /* unix ms */
+    int64_t lived;      /* the lived clock now */
+};
+MUST_USE struct err keystore_publish(struct keystore *store, struct span name, uint32_t number,
+                                     const struct publication *publication, int64_t now);
 /* One version's change of state, applied only when it is in `from` now. */
 struct version_move {
     uint32_t number;
     enum version_state from;
     enum version_state to;
     int64_t destroy_at; /* for VERSION_DESTROY_SCHEDULED */
+    int64_t lived;      /* the lived clock now */
+    const char *reason; /* kept with the version; NULL: what stands there stays */
 };
 /* All moves in one transaction or none: ERR_INVALID_STATE when one no longer stands in its `from`.
- * Sets activated_at (to active), retired_at (to retiring or retired, when not set), the primary
- * (the one active version); refuses two active versions. */
+ * Sets activated_at (to active, but not back from disabled), retired_at (to retiring or retired,
+ * when not set), where enabling and cancelling lead back, the primary (the one active version);
+ * refuses two active versions, and all but `destroyed` for a version that is being destroyed. */
 MUST_USE struct err keystore_move(struct keystore *store, struct span name,
                                   const struct version_move *moves, size_t count, int64_t now);
+/* Writes that the token is about to be told to destroy a version that is scheduled for it: from
+ * here on the material may be gone. ERR_INVALID_STATE. */
+MUST_USE struct err keystore_begin_destroy(struct keystore *store, struct span name,
+                                           uint32_t number);
 /* Removes a pending version that never was used, and the key's row with it when it was the only
  * one. ERR_INVALID_STATE. */
 MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span name,
                                           uint32_t number);
-/* Replaces the facts. ERR_NOT_FOUND. */
+/* Replaces the facts, and cached_until when the new one is later. ERR_NOT_FOUND. */
 MUST_USE struct err keystore_update(struct keystore *store, struct span name,
-                                    const struct key_facts *facts);
+                                    const struct key_facts *facts, int64_t cached_until);
+
+/* Keys that were made, changed, or came close to their limit of uses since the last call; waits for
+ * one until the monotonic deadline. One caller; from its first call on, changes are gathered. */
+struct key_changes {
+    struct uuid *ids; /* mem_free */
+    size_t count;
+    bool all; /* too many to list: any key may have changed */
+};
+void keystore_await_changes(struct keystore *store, int64_t deadline_ns, struct key_changes *out);
+/* Ends a wait early. */
+void keystore_wake_changes(struct keystore *store);
+
+/* --- what is recorded of the use of a version --- */
 
 /* Counts `n` uses of the version, durably reserved ahead in blocks, so that a crash never
  * undercounts. ERR_KEY_EXHAUSTED when `limit` (0: none) would be passed; then nothing is counted.
@@ -197,6 +247,66 @@ MUST_USE struct err keystore_take_uses(struct keystore *store, const struct vers
 uint64_t uses_count(const struct version *version);
 int64_t
 uses_last_at(const struct version *version); /* unix ms, 0: never (as far as was recorded) */
+/* From this count on the key is among the changes, once; 0: never. */
+void uses_set_alarm(const struct version *version, uint64_t count);
+
+enum use_kind {
+    USE_PROTECT, /* signs, encrypts, makes a MAC */
+    USE_OPEN,    /* decrypts, unwraps, verifies */
+    USE_KIND_COUNT
+};
+/* One call's use of a version, after it succeeded and before its answer leaves. */
+struct use {
+    enum use_kind kind;
+    struct span principal;
+    int64_t now;
+    int64_t jwt_expires_at; /* unix ms, of a JWT; else 0 */
+    bool raw_signature;     /* over what the caller chose: nobody knows for how long it matters */
+    uint64_t rewrapped;     /* ciphertexts that it was left with */
+};
+/* Notes it. On disk before this returns: the largest expiry of a JWT, and the time of each kind to
+ * within USE_PRECISION_MS; the rest follows within minutes. ERR_STORE_UNAVAILABLE. */
+#define USE_PRECISION_MS ((int64_t)3600 * 1000)
+MUST_USE struct err keystore_note_use(struct keystore *store, const struct version *version,
+                                      const struct use *use);
+
+#define USE_PRINCIPAL_MAX 256
+struct use_evidence {
+    uint64_t count;
+    struct {
+        int64_t at; /* unix ms, 0: never */
+        char principal[USE_PRINCIPAL_MAX];
+    } last[USE_KIND_COUNT];
+    int64_t jwt_expires_at;   /* never too small; 0: no JWT */
+    int64_t raw_signature_at; /* 0: none */
+    uint64_t rewrapped;
+    int64_t recorded_since; /* uses before were not recorded by kind */
+};
+void uses_evidence(const struct version *version, struct use_evidence *out);
+
+/* --- the lived clock --- */
+
+/* Time that the gateway was running, which no wall clock can make jump, and the largest wall clock
+ * that is believed. Nothing but rotation's sense of time writes it. */
+struct lived_clock {
+    int64_t lived;      /* ms */
+    int64_t high_water; /* unix ms, 0: never written */
+};
+MUST_USE struct err keystore_load_clock(struct keystore *store, struct lived_clock *out);
+MUST_USE struct err keystore_save_clock(struct keystore *store, const struct lived_clock *clock);
+
+/* --- backup --- */
+
+/* Writes a whole, consistent copy of the database to a new file, while everything goes on. The copy
+ * knows that it is one: when it is opened as a store, versions that count their uses are marked
+ * count_unsure. `progress` gets pages done and in all, and ends the copy with false. ERR_CONFLICT
+ * when the file is there, ERR_IO, ERR_STORE_UNAVAILABLE; then no file stays. */
+typedef bool keystore_progress(void *arg, uint64_t done, uint64_t total);
+MUST_USE struct err keystore_backup(struct keystore *store, const char *path, int64_t now,
+                                    keystore_progress *progress, void *arg);
+/* When the store was opened from a copy for the first time just now: when that was taken, else 0.
+ */
+int64_t keystore_restored_from(const struct keystore *store);
 
 /* --- bearer tokens of ours: only SHA-256 of the token is kept --- */
 struct bearer {

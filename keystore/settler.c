@@ -29,7 +29,7 @@ static void *run(void *arg)
     struct keystore *store = arg;
     while (wait_round(&store->settler)) {
         sync_lock(&store->writer);
-        struct err err = store_settle_last_uses(store);
+        struct err err = store_settle(store, SETTLE_RUNNING);
         sync_unlock(&store->writer);
         if (err.code != ERR_OK) {
             log_warning("keystore", "last uses were not written: %s", err.detail);

@@ -7,16 +7,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
+#include "keystore/db_backup.h"
 #include "keystore/db_bearers.h"
 #include "keystore/db_grants.h"
 #include "keystore/db_load.h"
 #include "keystore/db_schema.h"
 #include "keystore/key.h"
-#include "keystore/uses.h"
 
 static void free_store(struct keystore *store)
 {
     db_close(store->db);
+    unsettled_clear(&store->unsettled);
+    changes_clear(&store->changes);
     claims_clear(&store->claims);
     bearers_clear(&store->bearers);
     grant_directory_clear(&store->grants);
@@ -40,8 +42,9 @@ static struct err load_grants(struct keystore *store)
     return err_ok();
 }
 
-struct err store_settle_last_uses(struct keystore *store)
+struct err store_settle(struct keystore *store, enum settle_how how)
 {
+    TRY(uses_settle(store, how));
     TRY(bearers_settle(&store->bearers, store->db));
     return grants_settle(&store->grants, store->db);
 }
@@ -54,8 +57,11 @@ struct err keystore_open(const char *path, struct keystore **out)
     bearers_init(&store->bearers);
     grant_directory_init(&store->grants);
     claims_init(&store->claims);
+    changes_init(&store->changes);
+    unsettled_init(&store->unsettled);
     TRY(db_open(path, &store->db));
     TRY(db_schema_migrate(store->db, clock_wall_ms()));
+    TRY(db_backup_settle(store->db, &store->restored_from));
     TRY(db_load_keys(store->db, &store->directory));
     TRY(db_bearers_load(store->db, &store->bearers));
     TRY(load_grants(store));
@@ -71,10 +77,7 @@ void keystore_close(struct keystore *store)
     }
     settler_stop(&store->settler);
     sync_lock(&store->writer);
-    struct err err = uses_settle(store);
-    if (err.code == ERR_OK) {
-        err = store_settle_last_uses(store);
-    }
+    struct err err = store_settle(store, SETTLE_CLOSING);
     sync_unlock(&store->writer);
     if (err.code != ERR_OK) {
         log_warning("keystore", "use counters were not written at close: %s", err.detail);
@@ -88,6 +91,11 @@ struct err keystore_check(struct keystore *store)
     struct err err = db_check(store->db);
     sync_unlock(&store->writer);
     return err;
+}
+
+int64_t keystore_restored_from(const struct keystore *store)
+{
+    return store->restored_from;
 }
 
 static const struct key *only_usable(const struct key *key)

@@ -64,7 +64,8 @@ static struct err create_claimed(const struct rotation *rotation, const struct k
     ENSURE(taken == NULL, ERR_CONFLICT, "a key with this name is there already");
     TRY(clear_leftover(rotation, making));
     TRY(making_cka_id(spec->facts.approval.m, cka_id));
-    TRY(keystore_reserve_key(making->store, spec, span_of(cka_id, sizeof(cka_id)), making->now));
+    struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
+    TRY(keystore_reserve_key(making->store, spec, &source, making->now));
     return making_finish(making);
 }
 
@@ -91,8 +92,9 @@ static struct err rotate_claimed(const struct rotation *rotation, struct making 
     TRY(supported_token(rotation, key->token, key->algorithm, key->purpose, &making->token));
     TRY(clear_leftover(rotation, making));
     TRY(making_cka_id(key->facts.approval.m, cka_id));
-    TRY(keystore_reserve_version(making->store, making->name, span_of(cka_id, sizeof(cka_id)),
-                                 making->now, &making->number));
+    struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
+    TRY(keystore_reserve_version(making->store, making->name, &source, making->now,
+                                 &making->number));
     return making_finish(making);
 }
 

@@ -125,7 +125,7 @@ struct err op_key_update(struct call *call)
     TRY(key_request_read_update(call->json.root, &request));
     TRY(key_draft_apply(&draft, &request, call->key->purpose));
     TRY(call_intent(call));
-    TRY(keystore_update(call->gateway->store, call->target, &draft.facts));
+    TRY(keystore_update(call->gateway->store, call->target, &draft.facts, 0));
     return reply_key_now(call, 200);
 }
 

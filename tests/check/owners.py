@@ -11,7 +11,7 @@ RULES = [
     ("C_* calls of a module", r"->C_[A-Z][A-Za-z]+\(", r"pkcs11/.*"),
     ("libmicrohttpd", r"#\s*include\s*<microhttpd\.h>|\bMHD_[a-z]", r"gateway/(server|http_shape|connection|reply_out|local_socket|reaper)[a-z_]*\.[ch]"),
     ("GnuTLS", r"#\s*include\s*<gnutls/", r"gateway/.*"),
-    ("SQLite", r"#\s*include\s*<sqlite3\.h>|\bsqlite3_[a-z]", r"keystore/db_.*\.c"),
+    ("SQLite", r"#\s*include\s*<sqlite3\.h>|\bsqlite3_[a-z]", r"keystore/db_.*\.[ch]"),
     ("SQL", r'"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE|ALTER TABLE|PRAGMA)\b', r"keystore/db_.*\.[ch]"),
     ("cJSON", r"#\s*include\s*<cjson/|\bcJSON_[A-Z]", r"base/json.*\.[ch]"),
     ("libcurl", r"#\s*include\s*<curl/|\bcurl_(easy|url|slist|global)", r"cli/.*|gateway/fetch\.c"),

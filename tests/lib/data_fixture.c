@@ -58,7 +58,7 @@ static void record_material(struct data_fixture *fixture, const char *name,
 void data_fixture_move(struct data_fixture *fixture, const char *name, uint32_t number,
                        enum version_state from, enum version_state to)
 {
-    struct version_move move = {number, from, to, 0};
+    struct version_move move = {.number = number, .from = from, .to = to};
     assert_ok(keystore_move(fixture->gateway.store, span_text(name), &move, 1, NOW_MS));
 }
 
@@ -73,7 +73,8 @@ void data_fixture_key(struct data_fixture *fixture, const char *name, enum algor
         spec.facts = *facts;
     }
     spec.facts.owner = "tests";
-    assert_ok(keystore_reserve_key(fixture->gateway.store, &spec, id, NOW_MS));
+    assert_ok(keystore_reserve_key(fixture->gateway.store, &spec,
+                                   &(struct version_source){.cka_id = id}, NOW_MS));
     record_material(fixture, name, algorithm, 1, id);
     data_fixture_move(fixture, name, 1, VERSION_PENDING, VERSION_ACTIVE);
 }
@@ -86,12 +87,12 @@ void data_fixture_rotate(struct data_fixture *fixture, const char *name)
     const struct key *key = keystore_find(fixture->gateway.store, span_text(name));
     assert_non_null(key);
     uint32_t number = 0;
-    assert_ok(
-        keystore_reserve_version(fixture->gateway.store, span_text(name), id, NOW_MS, &number));
+    assert_ok(keystore_reserve_version(fixture->gateway.store, span_text(name),
+                                       &(struct version_source){.cka_id = id}, NOW_MS, &number));
     record_material(fixture, name, key->algorithm, number, id);
     struct version_move moves[] = {
-        {key->primary, VERSION_ACTIVE, VERSION_RETIRING, 0},
-        {number, VERSION_PENDING, VERSION_ACTIVE, 0},
+        {.number = key->primary, .from = VERSION_ACTIVE, .to = VERSION_RETIRING},
+        {.number = number, .from = VERSION_PENDING, .to = VERSION_ACTIVE},
     };
     assert_ok(keystore_move(fixture->gateway.store, span_text(name), moves, 2, NOW_MS));
 }

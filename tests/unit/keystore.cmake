@@ -1,4 +1,5 @@
-foreach(noun bearers change claims db_load db_schema db_sqlite directory facts grants id_index key names network store uses)
+foreach(noun backup bearers change changes claims db_load db_schema db_sqlite directory evidence facts grants id_index
+        key move names network store uses)
   hsmgate_unit_test(test_${noun} hsmgate_keystore)
 endforeach()
 # 100 000 keys take long under a sanitizer on a busy machine.

@@ -77,18 +77,25 @@ static inline struct span cka_span(const struct cka *cka)
     return span_of(cka->bytes, sizeof(cka->bytes));
 }
 
+static inline struct version_source source_of(const struct cka *cka)
+{
+    return (struct version_source){.cka_id = cka_span(cka)};
+}
+
 static inline void reserve_key(struct keystore *store, const char *name)
 {
     struct key_spec spec = spec_of(name);
     struct cka cka = cka_make();
-    assert_ok(keystore_reserve_key(store, &spec, cka_span(&cka), NOW));
+    struct version_source source = source_of(&cka);
+    assert_ok(keystore_reserve_key(store, &spec, &source, NOW));
 }
 
 static inline uint32_t reserve_version(struct keystore *store, const char *name)
 {
     struct cka cka = cka_make();
     uint32_t number = 0;
-    assert_ok(keystore_reserve_version(store, span_text(name), cka_span(&cka), NOW + 1, &number));
+    struct version_source source = source_of(&cka);
+    assert_ok(keystore_reserve_version(store, span_text(name), &source, NOW + 1, &number));
     return number;
 }
 

@@ -17,13 +17,20 @@ static void reserves_a_key_once(void **state)
     fixture_open(&fixture);
     struct key_spec spec = spec_of("a/b");
     struct cka cka = cka_make();
-    assert_ok(keystore_reserve_key(fixture.store, &spec, cka_span(&cka), NOW));
+    assert_ok(keystore_reserve_key(fixture.store, &spec,
+                                   &(struct version_source){.cka_id = cka_span(&cka)}, NOW));
     struct cka other = cka_make();
-    assert_code(keystore_reserve_key(fixture.store, &spec, cka_span(&other), NOW), ERR_CONFLICT);
+    assert_code(keystore_reserve_key(fixture.store, &spec,
+                                     &(struct version_source){.cka_id = cka_span(&other)}, NOW),
+                ERR_CONFLICT);
     spec.name = "a/c"; /* the CKA_ID of another key */
-    assert_code(keystore_reserve_key(fixture.store, &spec, cka_span(&cka), NOW), ERR_CONFLICT);
+    assert_code(keystore_reserve_key(fixture.store, &spec,
+                                     &(struct version_source){.cka_id = cka_span(&cka)}, NOW),
+                ERR_CONFLICT);
     assert_null(keystore_find_any(fixture.store, text("a/c")));
-    assert_code(keystore_reserve_key(fixture.store, &spec, span_of(NULL, 0), NOW), ERR_INTERNAL);
+    assert_code(keystore_reserve_key(fixture.store, &spec,
+                                     &(struct version_source){.cka_id = span_of(NULL, 0)}, NOW),
+                ERR_INTERNAL);
 
     fixture_reopen(&fixture);
     CLEANUP(key_release_at) const struct key *key = keystore_find_any(fixture.store, text("a/b"));
@@ -55,8 +62,8 @@ static void keeps_every_fact(void **state)
                               .rotation = {1, 2, 3, 4},
                               .jwt = {5, "issuer", audiences, 3},
                               .approval = {"officers", 2}};
-    assert_ok(keystore_update(fixture.store, text("a/b"), &facts));
-    assert_code(keystore_update(fixture.store, text("a/c"), &facts), ERR_NOT_FOUND);
+    assert_ok(keystore_update(fixture.store, text("a/b"), &facts, 0));
+    assert_code(keystore_update(fixture.store, text("a/c"), &facts, 0), ERR_NOT_FOUND);
     for (int reopened = 0; reopened < 2; reopened++) {
         CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
         assert_string_equal(key->facts.owner, "new owner");
@@ -101,64 +108,61 @@ static void records_material_once(void **state)
     assert_true(span_equal(found->versions[0].public_key, key));
 }
 
-static void promotes_without_a_gap(void **state)
-{
-    (void)state;
-    CLEANUP(fixture_drop) struct fixture fixture;
-    fixture_make(&fixture);
-    fixture_open(&fixture);
-    make_active(fixture.store, "a/b");
-    assert_int_equal(reserve_version(fixture.store, "a/b"), 2);
-    record(fixture.store, "a/b", 2);
-    /* The new one first: the order of the moves does not matter. */
-    struct version_move moves[] = {{2, VERSION_PENDING, VERSION_ACTIVE, 0},
-                                   {1, VERSION_ACTIVE, VERSION_RETIRING, 0}};
-    assert_ok(keystore_move(fixture.store, text("a/b"), moves, 2, NOW + 5));
-    for (int reopened = 0; reopened < 2; reopened++) {
-        CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
-        assert_int_equal(key->primary, 2);
-        assert_int_equal(key_version(key, 1)->state, VERSION_RETIRING);
-        assert_true(key_version(key, 1)->retired_at == NOW + 5);
-        assert_true(key_version(key, 2)->activated_at == NOW + 5);
-        assert_true(key_version(key, 2)->retired_at == 0);
-        fixture_reopen(&fixture);
-    }
-}
-
-static void moves_all_or_nothing(void **state)
+static void publishes_once_what_is_whole(void **state)
 {
     (void)state;
     CLEANUP(fixture_drop) struct fixture fixture;
     fixture_make(&fixture);
     fixture_open(&fixture);
     struct keystore *store = fixture.store;
+    const struct publication publication = {.promote_at = NOW + 500, .lived = 77};
     make_active(store, "a/b");
-    (void)reserve_version(store, "a/b");
-    /* Not made yet. */
-    assert_code(move(store, "a/b", 2, VERSION_PENDING, VERSION_ACTIVE), ERR_INVALID_STATE);
+    assert_int_equal(reserve_version(store, "a/b"), 2);
+    assert_code(keystore_publish(store, text("a/b"), 2, &publication, NOW), ERR_INVALID_STATE);
     record(store, "a/b", 2);
-    /* Two active ones. */
-    assert_code(move(store, "a/b", 2, VERSION_PENDING, VERSION_ACTIVE), ERR_INVALID_STATE);
-    struct version_move stale[] = {{1, VERSION_ACTIVE, VERSION_RETIRING, 0},
-                                   {2, VERSION_RETIRED, VERSION_ACTIVE, 0}};
-    assert_code(keystore_move(store, text("a/b"), stale, 2, NOW), ERR_INVALID_STATE);
-    stale[1] = (struct version_move){7, VERSION_PENDING, VERSION_ACTIVE, 0};
-    assert_code(keystore_move(store, text("a/b"), stale, 2, NOW), ERR_NOT_FOUND);
-    assert_code(keystore_move(store, text("a/c"), stale, 1, NOW), ERR_NOT_FOUND);
-    expect_state(store, "a/b", 1, VERSION_ACTIVE);
-    expect_state(store, "a/b", 2, VERSION_PENDING);
+    assert_ok(keystore_publish(store, text("a/b"), 2, &publication, NOW + 9));
+    assert_code(keystore_publish(store, text("a/b"), 2, &publication, NOW), ERR_INVALID_STATE);
+    assert_code(keystore_publish(store, text("a/b"), 1, &publication, NOW), ERR_INVALID_STATE);
+    assert_code(keystore_publish(store, text("a/b"), 3, &publication, NOW), ERR_NOT_FOUND);
+    /* Verifiers may have it: it does not vanish. */
+    assert_code(keystore_drop_pending(store, text("a/b"), 2), ERR_INVALID_STATE);
     fixture_reopen(&fixture);
-    expect_state(fixture.store, "a/b", 1, VERSION_ACTIVE);
-    expect_state(fixture.store, "a/b", 2, VERSION_PENDING);
+    CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+    const struct version *version = key_version(key, 2);
+    assert_true(version->published_at == NOW + 9);
+    assert_true(version->promote_at == NOW + 500);
+    assert_true(version->entered_at == NOW + 9);
+    assert_int_equal(version->entered_lived, 77);
+    assert_int_equal(version->state, VERSION_PENDING);
 }
 
-static const struct version *first_version(struct keystore *store, const struct key **out_key)
+static void remembers_where_material_is_from(void **state)
 {
-    *out_key = keystore_find(store, text("a/b"));
-    return key_version(*out_key, 1);
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct key_spec spec = spec_of("a/b");
+    struct version_source found = {
+        .cka_id = text("found"), .adopted = true, .attributes = 0x80000001u};
+    assert_ok(keystore_reserve_key(fixture.store, &spec, &found, NOW));
+    record(fixture.store, "a/b", 1);
+    assert_ok(move(fixture.store, "a/b", 1, VERSION_PENDING, VERSION_ACTIVE));
+    found.cka_id = text("other");
+    found.attributes = 0;
+    uint32_t number = 0;
+    assert_ok(keystore_reserve_version(fixture.store, text("a/b"), &found, NOW, &number));
+    spec.name = "a/c";
+    assert_code(keystore_reserve_key(fixture.store, &spec, &found, NOW), ERR_CONFLICT);
+    fixture_reopen(&fixture);
+    CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+    assert_true(key_version(key, 1)->adopted);
+    assert_int_equal(key_version(key, 1)->attributes, 0x80000001u);
+    assert_true(key_version(key, 2)->adopted);
+    assert_int_equal(key_version(key, 2)->attributes, 0);
 }
 
-static void keeps_the_times_of_states(void **state)
+static void keeps_the_latest_bound_of_caches(void **state)
 {
     (void)state;
     CLEANUP(fixture_drop) struct fixture fixture;
@@ -166,31 +170,17 @@ static void keeps_the_times_of_states(void **state)
     fixture_open(&fixture);
     make_active(fixture.store, "a/b");
     static const struct {
-        enum version_state from;
-        enum version_state to;
-        int64_t activated;
-        int64_t retired;
-        int64_t destroy;
-    } steps[] = {
-        {VERSION_ACTIVE, VERSION_RETIRING, NOW + 2, 10, 0},
-        {VERSION_RETIRING, VERSION_ACTIVE, 11, 0, 0}, /* back in use: not retired any more */
-        {VERSION_ACTIVE, VERSION_RETIRING, 11, 12, 0},
-        {VERSION_RETIRING, VERSION_RETIRED, 11, 12, 0}, /* retired since it stopped protecting */
-        {VERSION_RETIRED, VERSION_DESTROY_SCHEDULED, 11, 12, 99},
-        {VERSION_DESTROY_SCHEDULED, VERSION_RETIRED, 11, 12, 0},
-        {VERSION_RETIRED, VERSION_DESTROY_SCHEDULED, 11, 12, 99},
-        {VERSION_DESTROY_SCHEDULED, VERSION_DESTROYED, 11, 12, 99},
-    };
+        int64_t given;
+        int64_t kept;
+    } steps[] = {{5000, 5000}, {0, 5000}, {4000, 5000}, {6000, 6000}};
+    struct key_facts facts = spec_of("a/b").facts;
+    facts.rotation.mode = ROTATION_AUTOMATIC;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        struct version_move one = {1, steps[i].from, steps[i].to, 99};
-        assert_ok(keystore_move(fixture.store, text("a/b"), &one, 1, 10 + (int64_t)i));
+        assert_ok(keystore_update(fixture.store, text("a/b"), &facts, steps[i].given));
         fixture_reopen(&fixture);
-        CLEANUP(key_release_at) const struct key *key = NULL;
-        const struct version *version = first_version(fixture.store, &key);
-        assert_int_equal(version->state, steps[i].to);
-        assert_true(version->activated_at == steps[i].activated);
-        assert_true(version->retired_at == steps[i].retired);
-        assert_true(version->destroy_at == steps[i].destroy);
+        CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+        assert_int_equal(key->cached_until, steps[i].kept);
+        assert_int_equal(key->facts.rotation.mode, ROTATION_AUTOMATIC);
     }
 }
 
@@ -238,7 +228,9 @@ static void refuses_versions_of_no_key(void **state)
     fixture_open(&fixture);
     struct cka cka = cka_make();
     uint32_t number = 77;
-    assert_code(keystore_reserve_version(fixture.store, text("a/b"), cka_span(&cka), NOW, &number),
+    assert_code(keystore_reserve_version(fixture.store, text("a/b"),
+                                         &(struct version_source){.cka_id = cka_span(&cka)}, NOW,
+                                         &number),
                 ERR_NOT_FOUND);
     assert_int_equal(number, 77);
 }
@@ -290,9 +282,9 @@ int main(void)
         cmocka_unit_test(reserves_a_key_once),
         cmocka_unit_test(keeps_every_fact),
         cmocka_unit_test(records_material_once),
-        cmocka_unit_test(promotes_without_a_gap),
-        cmocka_unit_test(moves_all_or_nothing),
-        cmocka_unit_test(keeps_the_times_of_states),
+        cmocka_unit_test(publishes_once_what_is_whole),
+        cmocka_unit_test(remembers_where_material_is_from),
+        cmocka_unit_test(keeps_the_latest_bound_of_caches),
         cmocka_unit_test(drops_only_pending_versions),
         cmocka_unit_test(drops_the_key_with_its_only_version),
         cmocka_unit_test(refuses_versions_of_no_key),

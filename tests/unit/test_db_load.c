@@ -3,14 +3,17 @@
 #include "tests/unit/keystore_test.h"
 
 /* Many keys by SQL, because each commit of its own would sync the disk. */
+#define VERSIONS                                                                             \
+    "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key, created_at," \
+    " activated_at, retired_at, destroy_at, uses_reserved, last_used_at)"
 static const char many[] =
     "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
     " INSERT INTO keys SELECT randomblob(16), printf('scale/%06d', (i * 7919) % 100000),"
     " 'ecdsa-p256', 'sign', 'soft', 'team', NULL, NULL, 'public', '{\"env\":\"prod\"}',"
-    " 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3 FROM n;"
-    "INSERT INTO versions SELECT id, 2, 2, randomblob(18), randomblob(32), randomblob(91),"
-    " 1, 1, 0, 0, 7, 8 FROM keys;"
-    "INSERT INTO versions SELECT id, 1, 3, randomblob(18), randomblob(32), randomblob(91),"
+    " 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3, 0, 0 FROM n;" VERSIONS
+    " SELECT id, 2, 2, randomblob(18), randomblob(32), randomblob(91),"
+    " 1, 1, 0, 0, 7, 8 FROM keys;" VERSIONS
+    " SELECT id, 1, 3, randomblob(18), randomblob(32), randomblob(91),"
     " 1, 1, 1, 0, 5, 6 FROM keys WHERE name LIKE '%0'";
 
 static void run_sql(const struct fixture *fixture, const char *sql)

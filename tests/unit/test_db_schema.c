@@ -40,7 +40,7 @@ static void refuses_a_newer_database(void **state)
     db_close(db);
     assert_int_equal(err.code, ERR_NEWER);
     assert_non_null(strstr(err.detail, "4711"));
-    assert_non_null(strstr(err.detail, "schema 2 at most"));
+    assert_non_null(strstr(err.detail, "schema 3 at most"));
     assert_code(keystore_open(fixture.path, &fixture.store), ERR_NEWER);
     assert_null(fixture.store);
 }
@@ -61,9 +61,46 @@ static void leaves_nothing_of_a_failed_migration(void **state)
     assert_ok(db_script(db, "SELECT * FROM keys"));
 }
 
+static int64_t number_of(struct db *db, const char *sql)
+{
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    bool more = false;
+    assert_ok(db_query(db, sql, NULL, 0, &rows));
+    assert_ok(db_next(rows, &more));
+    assert_true(more);
+    return db_integer_at(rows, 0);
+}
+
+/* What was made before versions had a history is published, and its use is recorded from now on. */
+static void brings_old_versions_along(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    CLEANUP(db_close_at) struct db *db = NULL;
+    fixture_make(&fixture);
+    assert_ok(db_open(fixture.path, &db));
+    assert_ok(db_schema_migrate_to(db, 2, NOW));
+    assert_ok(db_script(db,
+                        "INSERT INTO keys VALUES (x'00000000000000000000000000000001', 'a/b',"
+                        " 'aes-256-gcm', 'encrypt', 't', 'o', NULL, NULL, 'public', '{}', 0, 0, 0,"
+                        " 0, 0, NULL, '[]', NULL, 0, 1, 4);"
+                        "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key,"
+                        " created_at, activated_at, retired_at, uses_reserved, last_used_at)"
+                        " SELECT id, 1, 3, x'01', x'01', x'', 10, 20, 30, 7, 25 FROM keys;"
+                        "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key,"
+                        " created_at) SELECT id, 2, 1, x'02', x'', x'', 40 FROM keys"));
+    assert_ok(db_schema_migrate(db, NOW));
+    assert_int_equal(number_of(db, "SELECT published_at FROM versions WHERE number = 1"), 20);
+    assert_int_equal(number_of(db, "SELECT entered_at FROM versions WHERE number = 1"), 30);
+    assert_int_equal(number_of(db, "SELECT uses_reserved FROM versions WHERE number = 1"), 7);
+    assert_true(number_of(db, "SELECT recorded_since FROM versions WHERE number = 1") > NOW);
+    assert_int_equal(number_of(db, "SELECT published_at FROM versions WHERE number = 2"), 0);
+    assert_int_equal(number_of(db, "SELECT lived + high_water FROM clock"), 0);
+}
+
 #define KEY(id, name)                                                                            \
     "INSERT INTO keys VALUES (" id ", " name ", 'aes-256-gcm', 'encrypt', 't', 'o', NULL, NULL," \
-    " 'public', '{}', 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3)"
+    " 'public', '{}', 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3, 0, 0)"
 #define VERSION(key, number, state, cka, identity)                                           \
     "INSERT INTO versions (key_id, number, state, cka_id, identity, public_key, created_at)" \
     " VALUES (" key ", " number ", " state ", " cka ", " identity ", x'', 1)"
@@ -107,6 +144,11 @@ static void holds_the_last_line(void **state)
         {"grant for nobody", GRANT("''", "'[\"sign\"]'", "'why'"), ERR_INTERNAL},
         {"grant of nothing", GRANT("'unix:1'", "'[]'", "'why'"), ERR_INTERNAL},
         {"grant without reason", GRANT("'unix:1'", "'[\"sign\"]'", "''"), ERR_INTERNAL},
+        {"no such mode", "UPDATE keys SET rotation_mode = 2", ERR_INTERNAL},
+        {"no such origin", "UPDATE versions SET disabled_from = 9", ERR_INTERNAL},
+        {"half destroyed", "UPDATE versions SET destroying = 2", ERR_INTERNAL},
+        {"two clocks", "INSERT INTO clock VALUES (2, 0, 0)", ERR_INTERNAL},
+        {"clock before the start", "UPDATE clock SET lived = -1", ERR_INTERNAL},
         {"bearer hash", "INSERT INTO bearers VALUES ('a', x'00', 0, 0, 0)", ERR_INTERNAL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -122,6 +164,7 @@ int main(void)
         cmocka_unit_test(runs_each_migration_once),
         cmocka_unit_test(refuses_a_newer_database),
         cmocka_unit_test(leaves_nothing_of_a_failed_migration),
+        cmocka_unit_test(brings_old_versions_along),
         cmocka_unit_test(holds_the_last_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,10 +277,11 @@ static void an_approval_rule_shows_late(void **state)
                             .purpose = PURPOSE_ENCRYPT,
                             .token = "main",
                             .facts = {.owner = "x", .approval = {.group = "g", .m = 2}}};
-    const struct version_move move = {1, VERSION_PENDING, VERSION_ACTIVE, 0};
+    const struct version_move move = {.number = 1, .from = VERSION_PENDING, .to = VERSION_ACTIVE};
     struct keystore *store = fixture.gateway.store;
     struct span name = span_text(spec.name);
-    assert_ok(keystore_reserve_key(store, &spec, span_text("0123456789abcdef12"), 1));
+    assert_ok(keystore_reserve_key(
+        store, &spec, &(struct version_source){.cka_id = span_text("0123456789abcdef12")}, 1));
     assert_ok(keystore_record_material(store, name, 1, span_text("identity"), span_of(NULL, 0)));
     assert_ok(keystore_move(store, name, &move, 1, 1));
     static const struct {

@@ -187,10 +187,11 @@ static void approval_stops_what_reveals(void **state)
                                   .purpose = PURPOSE_ENCRYPT,
                                   .token = "main",
                                   .facts = {.owner = "team", .approval = {"officers", 3}}};
-    const struct version_move move = {1, VERSION_PENDING, VERSION_ACTIVE, 0};
+    const struct version_move move = {.number = 1, .from = VERSION_PENDING, .to = VERSION_ACTIVE};
     struct keystore *store = fixture.gateway.store;
     struct span name = span_text(spec.name);
-    assert_ok(keystore_reserve_key(store, &spec, span_of(cka_id, sizeof(cka_id)), 1));
+    assert_ok(keystore_reserve_key(
+        store, &spec, &(struct version_source){.cka_id = span_of(cka_id, sizeof(cka_id))}, 1));
     assert_ok(keystore_record_material(store, name, 1, span_of(cka_id, 16), span_of(NULL, 0)));
     assert_ok(keystore_move(store, name, &move, 1, 2));
     static const char *const verbs[] = {"decrypt", "unwrap", "rewrap"};

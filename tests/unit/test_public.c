@@ -49,7 +49,7 @@ static void assert_kids(const struct answer *answer, const char *expected)
 
 static void move(const char *name, uint32_t number, enum version_state from, enum version_state to)
 {
-    const struct version_move moves[] = {{number, from, to, 0}};
+    const struct version_move moves[] = {{.number = number, .from = from, .to = to}};
     assert_ok(keystore_move(fixture.gateway.store, span_text(name), moves, 1, 5));
 }
 
@@ -119,7 +119,8 @@ static void what_is_not_published_is_not_found(void **state)
                                   .token = "main",
                                   .facts = {.owner = "team"}};
     struct keystore *store = fixture.gateway.store;
-    assert_ok(keystore_reserve_key(store, &spec, span_of(cka_id, sizeof(cka_id)), 1));
+    assert_ok(keystore_reserve_key(
+        store, &spec, &(struct version_source){.cka_id = span_of(cka_id, sizeof(cka_id))}, 1));
     assert_ok(keystore_record_material(store, span_text(spec.name), 1, span_of(cka_id, 16),
                                        span_of(spki, sizeof(spki))));
     move(spec.name, 1, VERSION_PENDING, VERSION_ACTIVE);
@@ -193,7 +194,8 @@ static void secret_keys_have_no_public_half(void **state)
                                   .token = "main",
                                   .facts = {.owner = "team"}};
     struct keystore *store = fixture.gateway.store;
-    assert_ok(keystore_reserve_key(store, &spec, span_of(cka_id, sizeof(cka_id)), 1));
+    assert_ok(keystore_reserve_key(
+        store, &spec, &(struct version_source){.cka_id = span_of(cka_id, sizeof(cka_id))}, 1));
     assert_ok(keystore_record_material(store, span_text(spec.name), 1, span_of(cka_id, 16),
                                        span_of(NULL, 0)));
     move(spec.name, 1, VERSION_PENDING, VERSION_ACTIVE);

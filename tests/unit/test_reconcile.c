@@ -109,7 +109,8 @@ static void leaves_other_tokens_alone(void **state)
     struct key_spec spec = spec_of("a/elsewhere");
     struct cka cka = cka_make();
     spec.token = "other";
-    assert_ok(keystore_reserve_key(bench.fixture.store, &spec, cka_span(&cka), NOW));
+    assert_ok(keystore_reserve_key(bench.fixture.store, &spec,
+                                   &(struct version_source){.cka_id = cka_span(&cka)}, NOW));
     expect_report(&bench, 0, 0, 0);
     expect_state(bench.fixture.store, "a/elsewhere", 1, VERSION_PENDING);
 }

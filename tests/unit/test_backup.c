@@ -1,0 +1,148 @@
+/* A copy of a store that goes on, and what a store does that was made of one. */
+#include <sys/stat.h>
+
+#include "tests/unit/keystore_test.h"
+
+struct copy {
+    struct fixture fixture;
+    char path[100];
+    unsigned steps;
+    unsigned stop_after;
+};
+
+static void make(struct copy *copy)
+{
+    *copy = (struct copy){0};
+    fixture_make(&copy->fixture);
+    fixture_open(&copy->fixture);
+    (void)snprintf(copy->path, sizeof(copy->path), "%s/copy.db", copy->fixture.folder);
+}
+
+static void drop(struct copy *copy)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        char path[120];
+        (void)snprintf(path, sizeof(path), "%s%s", copy->path, ends[i]);
+        (void)unlink(path);
+    }
+    fixture_drop(&copy->fixture);
+}
+
+/* Something changes between any two steps. */
+static bool go_on(void *arg, uint64_t done, uint64_t total)
+{
+    struct copy *copy = arg;
+    assert_true(done <= total);
+    copy->steps++;
+    char name[32];
+    (void)snprintf(name, sizeof(name), "late/key-%u", copy->steps);
+    make_active(copy->fixture.store, name);
+    return copy->stop_after == 0 || copy->steps < copy->stop_after;
+}
+
+static void fill(struct copy *copy, size_t keys)
+{
+    for (size_t i = 0; i < keys; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "a/key-%zu", i);
+        make_active(copy->fixture.store, name);
+    }
+}
+
+static void copies_while_it_is_written(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    fill(&copy, 4000); /* several steps */
+    assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW + 9, go_on, &copy));
+    assert_true(copy.steps > 1);
+    struct stat facts;
+    assert_int_equal(stat(copy.path, &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, 0600);
+    keystore_close(copy.fixture.store);
+    copy.fixture.store = NULL;
+    assert_ok(keystore_open(copy.path, &copy.fixture.store));
+    assert_true(keystore_restored_from(copy.fixture.store) == NOW + 9);
+    assert_true(keystore_count(copy.fixture.store) >= 4000);
+    expect_state(copy.fixture.store, "a/key-3999", 1, VERSION_ACTIVE);
+}
+
+static void marks_counters_of_a_restored_copy_once(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    make_active(copy.fixture.store, "a/aes");
+    struct key_spec spec = spec_of("a/ec");
+    spec.algorithm = ALGORITHM_ECDSA_P256;
+    spec.purpose = PURPOSE_SIGN;
+    assert_ok(keystore_reserve_key(copy.fixture.store, &spec,
+                                   &(struct version_source){.cka_id = span_text("id")}, NOW));
+    record(copy.fixture.store, "a/ec", 1);
+    assert_ok(move(copy.fixture.store, "a/ec", 1, VERSION_PENDING, VERSION_ACTIVE));
+    assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy));
+    assert_int_equal(keystore_restored_from(copy.fixture.store), 0);
+    keystore_close(copy.fixture.store);
+    copy.fixture.store = NULL;
+    for (int reopened = 0; reopened < 2; reopened++) {
+        assert_ok(keystore_open(copy.path, &copy.fixture.store));
+        assert_int_equal(keystore_restored_from(copy.fixture.store) != 0, reopened == 0);
+        CLEANUP(key_release_at)
+        const struct key *aes = keystore_find(copy.fixture.store, span_text("a/aes"));
+        CLEANUP(key_release_at)
+        const struct key *ec = keystore_find(copy.fixture.store, span_text("a/ec"));
+        assert_true(key_primary(aes)->count_unsure);
+        assert_false(key_primary(ec)->count_unsure);
+        keystore_close(copy.fixture.store);
+        copy.fixture.store = NULL;
+    }
+}
+
+static void leaves_nothing_of_a_copy_that_ends_early(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    fill(&copy, 4000);
+    copy.stop_after = 2;
+    assert_code(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy), ERR_DEADLINE);
+    assert_int_not_equal(access(copy.path, F_OK), 0);
+    make_active(copy.fixture.store, "after/all");
+    assert_code(keystore_backup(copy.fixture.store, "/nonexistent/x", NOW, go_on, &copy), ERR_IO);
+    FILE *file = fopen(copy.path, "w");
+    (void)fputs("mine", file);
+    (void)fclose(file);
+    assert_code(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy), ERR_CONFLICT);
+    assert_int_equal(access(copy.path, F_OK), 0);
+}
+
+static void remembers_the_lived_clock(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct lived_clock clock = {.lived = 7, .high_water = 7};
+    assert_ok(keystore_load_clock(fixture.store, &clock));
+    assert_int_equal(clock.lived, 0);
+    assert_int_equal(clock.high_water, 0);
+    clock = (struct lived_clock){.lived = 12345, .high_water = NOW};
+    assert_ok(keystore_save_clock(fixture.store, &clock));
+    fixture_reopen(&fixture);
+    assert_ok(keystore_load_clock(fixture.store, &clock));
+    assert_int_equal(clock.lived, 12345);
+    assert_true(clock.high_water == NOW);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_while_it_is_written),
+        cmocka_unit_test(marks_counters_of_a_restored_copy_once),
+        cmocka_unit_test(leaves_nothing_of_a_copy_that_ends_early),
+        cmocka_unit_test(remembers_the_lived_clock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
