@@ -3,6 +3,7 @@
  *   hsmgated --config FILE          serve
  *   hsmgated --check-config FILE    say what is wrong with it: exit 0 or 1
  *   hsmgated dev --data DIR         a development instance, all in DIR
+ *   hsmgated --list-failpoints      where a test can end it
  *
  * SIGTERM and SIGINT drain for up to ten seconds. No secret is ever in the arguments. */
 #include <argp.h>
@@ -15,6 +16,7 @@
 
 #include "base/banned.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -30,6 +32,7 @@
 #define OPTION_CHECK   256
 #define OPTION_DATA    257
 #define OPTION_LISTEN  258
+#define OPTION_LIST    259
 
 const char *argp_program_version = "hsmgated " HSMGATE_VERSION;
 
@@ -39,6 +42,7 @@ struct arguments {
     const char *data;
     const char *listen;
     bool dev;
+    bool list;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -57,6 +61,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_LISTEN:
         arguments->listen = value;
         return 0;
+    case OPTION_LIST:
+        arguments->list = true;
+        return 0;
     case ARGP_KEY_ARG:
         arguments->dev = state->arg_num == 0 && strcmp(value, "dev") == 0;
         return arguments->dev ? 0 : ARGP_ERR_UNKNOWN;
@@ -71,22 +78,24 @@ static const struct argp_option options[] = {
     {"data", OPTION_DATA, "DIR", 0, "dev: the folder that holds everything", 1},
     {"listen", OPTION_LISTEN, "HOST:PORT", 0, "dev: where to listen (default " DEFAULT_LISTEN ")",
      1},
+    {"list-failpoints", OPTION_LIST, NULL, 0, "List where a test can end the process, exit", 2},
     {0},
 };
 
 static const struct argp argp = {
     options,
     parse_option,
-    "--config FILE\n--check-config FILE\ndev --data DIR [--listen HOST:PORT]",
+    "--config FILE\n--check-config FILE\ndev --data DIR [--listen HOST:PORT]\n--list-failpoints",
     "The front of hsmgate, a key gateway before PKCS#11 tokens.",
     NULL,
     NULL,
     NULL};
 
-/* Exactly one of the three ways to run. */
+/* Exactly one of the ways to run. */
 static bool usage_is_good(const struct arguments *arguments)
 {
-    int ways = (arguments->config != NULL) + (arguments->check != NULL) + arguments->dev;
+    int ways =
+        (arguments->config != NULL) + (arguments->check != NULL) + arguments->dev + arguments->list;
     bool dev_options = arguments->data != NULL || arguments->listen != NULL;
     return ways == 1 && arguments->dev == (arguments->data != NULL) &&
            (arguments->dev || !dev_options);
@@ -140,6 +149,23 @@ static int check_config(const char *path)
     }
     config_free(config);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int list_failpoints(void)
+{
+    for (enum failpoint point = 0; point < FAILPOINT_COUNT; point++) {
+        printf("%-18s %s\n", failpoint_name(point), failpoint_text(point));
+    }
+    return EXIT_SUCCESS;
+}
+
+static void start_failpoints(void)
+{
+    const char *path = failpoint_start();
+    if (path != NULL) {
+        log_warning("main",
+                    "FAILPOINTS ARE ON: this process may end itself at any step, as %s says", path);
+    }
 }
 
 /* Signals wait for watch(); every thread inherits the mask. */
@@ -279,14 +305,19 @@ int main(int argc, char **argv)
     sigset_t signals;
     argp_err_exit_status = 2;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0 || !usage_is_good(&arguments)) {
-        fprintf(stderr, "hsmgated: give --config FILE, --check-config FILE, or dev --data DIR\n"
+        fprintf(stderr, "hsmgated: give --config FILE, --check-config FILE, dev --data DIR, or "
+                        "--list-failpoints\n"
                         "Try `hsmgated --help'.\n");
         return 2;
     }
     if (arguments.check != NULL) {
         return check_config(arguments.check);
     }
+    if (arguments.list) {
+        return list_failpoints();
+    }
     prepare_process(&signals);
+    start_failpoints();
     return arguments.dev ? serve_dev(&arguments, &signals)
                          : serve(arguments.config, NULL, &signals);
 }

@@ -12,6 +12,7 @@
 
 #include "base/banned.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
@@ -156,6 +157,7 @@ int main(int argc, char **argv)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGPIPE, SIG_IGN);
     secret_harden_process();
+    (void)failpoint_start(); /* the front has said it already */
     struct worker *worker = mem_alloc(sizeof(*worker));
     struct err err = start(worker, &arguments);
     if (err.code != ERR_OK) {
