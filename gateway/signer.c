@@ -37,7 +37,9 @@ static struct err make_key(const struct gateway *gateway, int64_t deadline_ns)
                   .description = "Signs the checkpoints of the audit log; the gateway's own.",
                   .classification = CLASS_INTERNAL},
     };
-    TRY(rotation_create_key(&gateway->rotation, &spec, clock_wall_ms(), deadline_ns));
+    struct moment moment;
+    rotation_moment(&gateway->rotation, &moment);
+    TRY(rotation_create_key(&gateway->rotation, &spec, &moment, deadline_ns));
     log_info("witness", "made the key %s (%s) on token %s", WITNESS_KEY,
              algorithm_info(spec.algorithm)->name, name);
     return record_made(gateway);

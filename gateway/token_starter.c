@@ -67,10 +67,15 @@ static struct err settle(const struct start *start)
         return err;
     }
     struct reconcile_report report = {0};
-    TRY(rotation_reconcile(starter->rotation, start->token, clock_deadline(RECONCILE_MS), &report));
+    struct moment moment;
+    rotation_moment(starter->rotation, &moment);
+    TRY(rotation_reconcile(starter->rotation, start->token, &moment, clock_deadline(RECONCILE_MS),
+                           &report));
     log_info("token",
-             "%s is ready: %zu unfinished versions undone, %zu unknown objects, %zu missing",
-             token_name(start->token), report.undone, report.orphans, report.missing);
+             "%s is ready: %zu unfinished versions undone, %zu destructions finished, %zu unknown "
+             "objects, %zu missing",
+             token_name(start->token), report.undone, report.destroyed, report.orphans,
+             report.missing);
     return err_ok();
 }
 

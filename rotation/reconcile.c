@@ -1,17 +1,18 @@
 /* reconcile: settles what a crash left, and compares the token's objects with the rows.
  *
- * Pending versions are undone unless somebody has claimed their key, for the gateway may be making
- * keys already. Objects that no row knows are named in the log and left alone: they may be another
- * program's. Rows are read after the inventory, so that an object made meanwhile is no orphan; rows
- * made after the start are not missed. */
+ * Destructions that had begun are finished. Versions that never were finished are undone unless
+ * somebody has claimed their key, for the gateway may be making keys already. Objects that no row
+ * knows are named in the log and left alone: they may be another program's. Rows are read after the
+ * inventory, so that an object made meanwhile is no orphan; rows made after the start are not
+ * missed. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "rotation/making.h"
+#include "rotation/moving.h"
 
 #define PAGE      1000
 #define NAMED_MAX 20
@@ -77,7 +78,8 @@ static struct object *inventory_find(const struct inventory *inventory,
 struct pass {
     const struct rotation *rotation;
     struct token *token;
-    int64_t started_at; /* unix ms */
+    const struct moment *moment;
+    int64_t deadline_ns;
     struct inventory inventory;
     struct reconcile_report report;
 };
@@ -111,25 +113,48 @@ static struct err for_each_key(struct pass *pass,
     return err;
 }
 
-static bool has_pending(const struct key *key)
+static bool has_unfinished(const struct key *key)
 {
     for (size_t i = 0; i < key->version_count; i++) {
-        if (key->versions[i].state == VERSION_PENDING) {
+        if (making_is_unfinished(&key->versions[i])) {
             return true;
         }
     }
     return false;
 }
 
+/* A failure here is said and left for the next reconcile, so that the rest is settled. */
+static struct err finish_destructions(struct pass *pass, const struct key *key)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        const struct version *version = &key->versions[i];
+        if (version->state != VERSION_DESTROY_SCHEDULED || !version->destroying) {
+            continue;
+        }
+        struct err err =
+            moving_destroy(pass->rotation, key, version, NULL, pass->moment, pass->deadline_ns);
+        if (err.code != ERR_OK) {
+            log_warning("rotation", "%s@%u: its destruction cannot be finished: %s", key->name,
+                        version->number, err.detail);
+            continue;
+        }
+        log_warning("rotation", "%s@%u: finished its destruction", key->name, version->number);
+        pass->report.destroyed++;
+    }
+    return err_ok();
+}
+
 static struct err undo_key(struct pass *pass, const struct key *key)
 {
-    struct making making = {
-        .store = pass->rotation->store, .token = pass->token, .name = span_text(key->name)};
-    if (!has_pending(key) || keystore_claim(making.store, making.name).code != ERR_OK) {
+    struct making making = {.store = pass->rotation->store,
+                            .token = pass->token,
+                            .name = span_text(key->name),
+                            .moment = pass->moment};
+    if (!has_unfinished(key) || keystore_claim(making.store, making.name).code != ERR_OK) {
         return err_ok();
     }
     size_t undone = 0;
-    struct err err = making_undo_pending(&making, &undone);
+    struct err err = making_undo_unfinished(&making, &undone);
     keystore_unclaim(making.store, making.name);
     if (undone > 0) {
         log_warning("rotation", "%s: undid %zu versions that were never finished", key->name,
@@ -137,7 +162,7 @@ static struct err undo_key(struct pass *pass, const struct key *key)
     }
     if (err.code != ERR_OK) {
         /* The rest is settled all the same; the next reconcile or rotation tries this one again. */
-        log_warning("rotation", "%s: a pending version cannot be undone: %s", key->name,
+        log_warning("rotation", "%s: an unfinished version cannot be undone: %s", key->name,
                     err.detail);
     }
     pass->report.undone += undone;
@@ -146,7 +171,8 @@ static struct err undo_key(struct pass *pass, const struct key *key)
 
 static bool wants_material(const struct version *version)
 {
-    return version->state != VERSION_PENDING && version->state != VERSION_DESTROYED;
+    return !making_is_unfinished(version) && version->state != VERSION_DESTROYED &&
+           !version->destroying;
 }
 
 static struct err match_key(struct pass *pass, const struct key *key)
@@ -158,7 +184,7 @@ static struct err match_key(struct pass *pass, const struct key *key)
             object->known = true;
             continue;
         }
-        if (!wants_material(version) || version->created_at >= pass->started_at) {
+        if (!wants_material(version) || version->created_at >= pass->moment->now) {
             continue;
         }
         pass->report.missing++;
@@ -194,10 +220,13 @@ static void report_rest(const struct pass *pass)
 }
 
 struct err rotation_reconcile(const struct rotation *rotation, struct token *token,
-                              int64_t deadline_ns, struct reconcile_report *out)
+                              const struct moment *moment, int64_t deadline_ns,
+                              struct reconcile_report *out)
 {
     CLEANUP(pass_clear)
-    struct pass pass = {.rotation = rotation, .token = token, .started_at = clock_wall_ms()};
+    struct pass pass = {
+        .rotation = rotation, .token = token, .moment = moment, .deadline_ns = deadline_ns};
+    TRY(for_each_key(&pass, finish_destructions));
     TRY(for_each_key(&pass, undo_key));
     TRY(inventory_read(token, deadline_ns, &pass.inventory));
     TRY(for_each_key(&pass, match_key));

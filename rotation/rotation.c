@@ -4,8 +4,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rotation/making.h"
+#include "rotation/moving.h"
+#include "rotation/rotating.h"
 
 struct token *rotation_token(const struct rotation *rotation, const char *name)
 {
@@ -15,6 +18,16 @@ struct token *rotation_token(const struct rotation *rotation, const char *name)
         }
     }
     return NULL;
+}
+
+void rotation_moment(const struct rotation *rotation, struct moment *out)
+{
+    if (rotation->timekeeper != NULL) {
+        timekeeper_read(rotation->timekeeper, out);
+        return;
+    }
+    int64_t now = clock_wall_ms();
+    *out = (struct moment){.now = now, .calm = now};
 }
 
 void rotation_token_key(const struct key *key, const struct version *version, struct token_key *out)
@@ -41,7 +54,7 @@ static struct err supported_token(const struct rotation *rotation, const char *n
     return err_ok();
 }
 
-/* A key that an earlier failure left in the making, perhaps on another token, gives way. */
+/* A version that an earlier failure left in the making, perhaps on another token, gives way. */
 static struct err clear_leftover(const struct rotation *rotation, const struct making *making)
 {
     CLEANUP(key_release_at) const struct key *key = keystore_find_any(making->store, making->name);
@@ -53,7 +66,7 @@ static struct err clear_leftover(const struct rotation *rotation, const struct m
     ENSURE(leftover.token != NULL, ERR_CONFLICT,
            "an unfinished version is on a token that is not configured any more");
     size_t undone = 0;
-    return making_undo_pending(&leftover, &undone);
+    return making_undo_unfinished(&leftover, &undone);
 }
 
 static struct err create_claimed(const struct rotation *rotation, const struct key_spec *spec,
@@ -65,17 +78,19 @@ static struct err create_claimed(const struct rotation *rotation, const struct k
     TRY(clear_leftover(rotation, making));
     TRY(making_cka_id(spec->facts.approval.m, cka_id));
     struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
-    TRY(keystore_reserve_key(making->store, spec, &source, making->now));
+    TRY(keystore_reserve_key(making->store, spec, &source, making->moment->now));
     return making_finish(making);
 }
 
 struct err rotation_create_key(const struct rotation *rotation, const struct key_spec *spec,
-                               int64_t now, int64_t deadline_ns)
+                               const struct moment *moment, int64_t deadline_ns)
 {
     struct making making = {.store = rotation->store,
                             .name = span_text(spec->name),
                             .number = 1,
-                            .now = now,
+                            .end = MAKING_ACTIVE,
+                            .moment = moment,
+                            .started_ns = clock_mono_ns(),
                             .deadline_ns = deadline_ns};
     TRY(supported_token(rotation, spec->token, spec->algorithm, spec->purpose, &making.token));
     TRY(keystore_claim(rotation->store, making.name));
@@ -84,29 +99,84 @@ struct err rotation_create_key(const struct rotation *rotation, const struct key
     return err;
 }
 
-static struct err rotate_claimed(const struct rotation *rotation, struct making *making)
+/* The published version that waits to be promoted, or NULL. */
+static const struct version *waiting_version(const struct key *key)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        const struct version *version = &key->versions[i];
+        if (version->state == VERSION_PENDING && version->published_at != 0) {
+            return version;
+        }
+    }
+    return NULL;
+}
+
+static struct err already_pending(const struct version *version)
+{
+    char at[CLOCK_TEXT_MAX];
+    clock_format(version->promote_at, at);
+    return err_new(
+        ERR_INVALID_STATE, __func__,
+        "version %u is pending and becomes the primary at %s; promote it, or rotate with "
+        "immediate",
+        version->number, at);
+}
+
+static struct err make_next(const struct rotation *rotation, const struct key *key,
+                            struct making *making)
 {
     uint8_t cka_id[MAKING_CKA_ID_LEN] = {0};
-    CLEANUP(key_release_at) const struct key *key = keystore_find(making->store, making->name);
-    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
     TRY(supported_token(rotation, key->token, key->algorithm, key->purpose, &making->token));
     TRY(clear_leftover(rotation, making));
     TRY(making_cka_id(key->facts.approval.m, cka_id));
     struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
-    TRY(keystore_reserve_version(making->store, making->name, &source, making->now,
+    TRY(keystore_reserve_version(making->store, making->name, &source, making->moment->now,
                                  &making->number));
     return making_finish(making);
 }
 
-struct err rotation_rotate(const struct rotation *rotation, struct span name, int64_t now,
-                           int64_t deadline_ns, uint32_t *out_version)
+/* A version that waits already is the next one: making another would only leave it behind. */
+static struct err rotate_claimed(const struct rotation *rotation, struct making *making)
 {
-    struct making making = {
-        .store = rotation->store, .name = name, .now = now, .deadline_ns = deadline_ns};
-    TRY(keystore_claim(rotation->store, name));
+    CLEANUP(key_release_at) const struct key *key = keystore_find(making->store, making->name);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
+    const struct version *waiting = waiting_version(key);
+    if (waiting == NULL) {
+        return make_next(rotation, key, making);
+    }
+    if (making->end == MAKING_PENDING) {
+        return already_pending(waiting);
+    }
+    making->number = waiting->number;
+    return moving_promote(rotation, key, waiting, NULL, making->moment);
+}
+
+struct err rotating_make(const struct rotation *rotation, const struct rotating *rotating,
+                         const struct moment *moment, int64_t deadline_ns, uint32_t *out_version)
+{
+    struct making making = {.store = rotation->store,
+                            .name = rotating->name,
+                            .end = rotating->end,
+                            .haste = rotating->haste,
+                            .moment = moment,
+                            .started_ns = clock_mono_ns(),
+                            .deadline_ns = deadline_ns};
+    TRY(keystore_claim(rotation->store, rotating->name));
     struct err err = rotate_claimed(rotation, &making);
-    keystore_unclaim(rotation->store, name);
+    keystore_unclaim(rotation->store, rotating->name);
     TRY(err);
     *out_version = making.number;
     return err_ok();
+}
+
+struct err rotation_rotate(const struct rotation *rotation, struct span name,
+                           enum rotation_when when, const struct moment *moment,
+                           int64_t deadline_ns, uint32_t *out_version)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find(rotation->store, name);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
+    bool ahead = when == ROTATE_BY_POLICY && key->facts.rotation.publish_ahead > 0;
+    struct rotating rotating = {
+        .name = name, .end = ahead ? MAKING_PENDING : MAKING_ACTIVE, .haste = PLAN_SOON};
+    return rotating_make(rotation, &rotating, moment, deadline_ns, out_version);
 }

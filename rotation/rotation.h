@@ -4,25 +4,151 @@
 #ifndef HSMGATE_ROTATION_ROTATION_H
 #define HSMGATE_ROTATION_ROTATION_H
 
+#include "audit/audit.h"
 #include "keystore/keystore.h"
 #include "pkcs11/token.h"
 
+/* --- time --- */
+
+/* One reading of the sense of time; see sense.c for why there are three. */
+struct moment {
+    int64_t now;    /* unix ms: for dates that people see, and for whether something has expired */
+    int64_t calm;   /* unix ms: the calendar of schedules, which no leap of the wall clock moves */
+    int64_t lived;  /* ms that the gateway was running: for what must last a while */
+    int64_t behind; /* ms by which calm is behind the wall clock; below 0: before it */
+    bool leapt;     /* the two have been more than a day apart for less than a day */
+};
+struct timekeeper;
+MUST_USE struct err timekeeper_open(struct keystore *store, struct timekeeper **out);
+/* Saves, frees. Takes NULL. */
+void timekeeper_close(struct timekeeper *keeper);
+void timekeeper_read(struct timekeeper *keeper, struct moment *out);
+/* `now` alone, without a lock. */
+int64_t timekeeper_latest(struct timekeeper *keeper);
+MUST_USE struct err timekeeper_save(struct timekeeper *keeper);
+/* A person has looked at the wall clock: schedules follow it from here on, forwards or backwards.
+ */
+MUST_USE struct err timekeeper_accept(struct timekeeper *keeper, struct moment *out);
+
 /* --- lifecycle: pure --- */
 bool lifecycle_allows(enum version_state from, enum version_state to);
-/* Writes the names of the states that `from` may move to, as `retired, disabled`, for messages. */
-void lifecycle_allowed(enum version_state from, struct buf *out);
 /* What a version in this state may still do. */
 bool lifecycle_protects(enum version_state state);  /* sign, encrypt, mac new data: active only */
 bool lifecycle_opens(enum version_state state);     /* decrypt, unwrap, verify, verify-mac */
 bool lifecycle_published(enum version_state state); /* in key sets: pending, active, retiring */
 
-/* --- making versions: reserve a pending row -> generate -> record -> use once and check in
- * software -> activate --- */
+/* What a person asks for. */
+enum move_verb {
+    MOVE_PROMOTE, /* becomes the primary, the old one retires */
+    MOVE_RETIRE,
+    MOVE_DISABLE,
+    MOVE_ENABLE, /* back to where it was; to retiring when another one is the primary now */
+    MOVE_COMPROMISE,
+    MOVE_SCHEDULE_DESTROY,
+    MOVE_CANCEL_DESTROY,  /* back to where it was */
+    MOVE_CONFIRM_DESTROY, /* destroys at once what waits for a person */
+    MOVE_VERB_COUNT
+};
+/* `schedule-destroy`; static. */
+const char *move_verb_name(enum move_verb verb);
+/* The state that the verb leads to. ERR_INVALID_STATE names what the version's state allows. */
+MUST_USE struct err lifecycle_target(const struct key *key, const struct version *version,
+                                     enum move_verb verb, enum version_state *out);
+
+/* --- plan: pure --- */
+struct rotation_rules { /* seconds */
+    int64_t clock_skew; /* by which verifiers' clocks may differ from ours */
+    int64_t look_back;  /* a version that was used within it is in use */
+    int64_t jwks_max_age;
+};
+enum plan_action { PLAN_NONE, PLAN_MAKE, PLAN_PROMOTE, PLAN_RETIRE, PLAN_DESTROY };
+enum plan_why {
+    PLAN_WHY_EVERY,     /* the policy's time */
+    PLAN_WHY_USES,      /* close to its limit of uses */
+    PLAN_WHY_RESTORED,  /* its uses since a backup are not counted */
+    PLAN_WHY_PUBLISHED, /* published long enough */
+    PLAN_WHY_OVERLAP,   /* verifiers had the overlap */
+    PLAN_WHY_JWT,       /* a JWT that it signed has expired */
+    PLAN_WHY_ASKED,     /* a person scheduled it */
+    PLAN_WHY_BEGUN,     /* the token was told already */
+    PLAN_WHY_COUNT
+};
+struct plan_step {
+    enum plan_action action;
+    uint32_t version;
+    int64_t wait_ms; /* from the moment that was asked about, on clocks that only go forward */
+    int64_t at;      /* the same as a date */
+    enum plan_why why;
+    bool held; /* a person has to confirm it */
+};
+const char *plan_action_name(enum plan_action action); /* `make`, `promote`, … */
+const char *plan_why_text(enum plan_why why);          /* one clause for people */
+/* The next steps in order, as far as they can be known, up to `horizon_ms` from now: none of what
+ * depends on use. */
+size_t plan_forecast(const struct key *key, const struct rotation_rules *rules,
+                     const struct moment *moment, int64_t horizon_ms, struct plan_step *out,
+                     size_t max);
+/* The largest number of uses of one version; 0: none. NIST SP 800-38D §8.3 for GCM. */
+uint64_t plan_uses_limit(const struct key *key);
+/* The max-age, in seconds, that key sets with this key are sent with. */
+int64_t plan_cache_age(const struct rotation_policy *policy, int64_t max_age);
+/* Whether a destruction that is due by the wall clock waits for a person, or for the clock. */
+bool plan_waits(const struct version *version, const struct moment *moment);
+
+/* --- whether a version may go: pure --- */
+enum retire_what {
+    RETIRE_STATE,
+    RETIRE_JWT,
+    RETIRE_OPENED,
+    RETIRE_PROTECTED,
+    RETIRE_CIPHERTEXTS,
+    RETIRE_SIGNATURES,
+    RETIRE_USES,
+    RETIRE_RECORDS,
+    RETIRE_WHAT_COUNT
+};
+enum retire_verdict {
+    RETIRE_FREE,
+    RETIRE_NEEDS,
+    RETIRE_UNKNOWN /* it cannot be seen from here */
+};
+struct retire_finding {
+    enum retire_what what;
+    enum retire_verdict verdict;
+    int64_t until;    /* unix ms: free from then on; 0: not by waiting, or free already */
+    char detail[320]; /* one sentence */
+};
+enum retire_sure {
+    RETIRE_CERTAIN,  /* it follows from what was recorded */
+    RETIRE_RECORDED, /* it rests on nobody having used it for the look-back */
+    RETIRE_UNSURE    /* not all of the look-back was recorded */
+};
+struct retire_check {
+    enum retire_verdict needed; /* NEEDS when one finding does, UNKNOWN when it is unsure */
+    enum retire_sure sure;
+    int64_t needed_until; /* unix ms, of NEEDS; INT64_MAX: not by waiting */
+    struct retire_finding findings[RETIRE_WHAT_COUNT];
+    size_t count;
+    struct use_evidence evidence;
+    int64_t look_back; /* seconds */
+};
+void retire_check(const struct key *key, const struct version *version,
+                  const struct rotation_rules *rules, int64_t now, struct retire_check *out);
+const char *retire_what_name(enum retire_what what);
+const char *retire_verdict_name(enum retire_verdict verdict);
+const char *retire_needed_name(enum retire_verdict needed); /* `yes`, `no`, `unknown` */
+const char *retire_sure_name(enum retire_sure sure);
+
+/* --- making and moving versions --- */
 struct rotation {
     struct keystore *store;
     struct token *const *tokens;
     size_t token_count;
+    struct rotation_rules rules;
+    struct timekeeper *timekeeper; /* NULL: the wall clock is believed, and no
+                                      time is lived: there is no scheduler then */
 };
+void rotation_moment(const struct rotation *rotation, struct moment *out);
 /* NULL when no token has the name. */
 struct token *rotation_token(const struct rotation *rotation, const char *name);
 /* The token_key of a version, as token_run wants it. */
@@ -33,22 +159,68 @@ void rotation_token_key(const struct key *key, const struct version *version,
  * ERR_TOKEN_UNAVAILABLE, ERR_STORE_UNAVAILABLE; after an error nothing of it stays, or reconcile
  * removes it. */
 MUST_USE struct err rotation_create_key(const struct rotation *rotation,
-                                        const struct key_spec *spec, int64_t now,
+                                        const struct key_spec *spec, const struct moment *moment,
                                         int64_t deadline_ns);
-/* Makes the next version and promotes it at once: pending -> active, the old primary -> retiring.
- * One rotation of a key at a time (ERR_CONFLICT). */
-MUST_USE struct err rotation_rotate(const struct rotation *rotation, struct span name, int64_t now,
+enum rotation_when {
+    ROTATE_BY_POLICY, /* published first when the key has a publish_ahead */
+    ROTATE_AT_ONCE
+};
+/* Makes the next version; it is the primary then, or pending. A version that is pending already is
+ * promoted instead when it must be at once, else ERR_INVALID_STATE. One rotation of a key at a time
+ * (ERR_CONFLICT). */
+MUST_USE struct err rotation_rotate(const struct rotation *rotation, struct span name,
+                                    enum rotation_when when, const struct moment *moment,
                                     int64_t deadline_ns, uint32_t *out_version);
 
-/* At start, per token when it is ready: undoes versions that a crash left pending without ever
- * being acknowledged, and counts objects on the token that no row knows (reported in the log with
- * their CKA_ID, never used, never destroyed). */
+struct move_request {
+    enum move_verb verb;
+    const char *reason; /* or NULL */
+    int64_t after_s;    /* for MOVE_SCHEDULE_DESTROY */
+    bool despite_use;   /* likewise */
+};
+/* Moves one version as a person asks. ERR_NOT_FOUND; ERR_INVALID_STATE names what is allowed, or
+ * the use within the look-back that forbids a destruction. MOVE_CONFIRM_DESTROY needs the token. */
+MUST_USE struct err rotation_move(const struct rotation *rotation, struct span name,
+                                  uint32_t number, const struct move_request *request,
+                                  const struct moment *moment, int64_t deadline_ns);
+
+/* --- the scheduler: does by itself what the plans of all keys say --- */
+struct scheduler;
+/* Called after each step that was tried, from the scheduler's threads, outside of locks; must not
+ * block long. */
+typedef void scheduler_observer(void *arg, const struct key *key, const struct plan_step *step,
+                                const struct err *err);
+struct scheduler_config {            /* all outlive it */
+    const struct rotation *rotation; /* with a timekeeper */
+    struct audit *audit;
+    scheduler_observer *observe; /* or NULL */
+    void *observer;
+};
+/* Plans every key and starts. */
+struct scheduler *scheduler_open(const struct scheduler_config *config);
+/* Waits for the steps under way. Takes NULL. */
+void scheduler_close(struct scheduler *scheduler);
+/* Makes it look at the clock and at what is due now. */
+void scheduler_nudge(struct scheduler *scheduler);
+struct scheduler_status {
+    size_t planned; /* steps that have a time */
+    uint64_t done;
+    uint64_t failures;
+    int64_t overdue_ms; /* of the step that should have been done first; 0: none */
+};
+void scheduler_status(struct scheduler *scheduler, struct scheduler_status *out);
+
+/* At start, per token when it is ready: undoes versions that a crash left unfinished, finishes
+ * destructions that had begun, and counts objects on the token that no row knows (reported in the
+ * log with their CKA_ID, never used, never destroyed). */
 struct reconcile_report {
     size_t undone;
+    size_t destroyed;
     size_t orphans;
     size_t missing; /* rows whose material is not on the token */
 };
 MUST_USE struct err rotation_reconcile(const struct rotation *rotation, struct token *token,
-                                       int64_t deadline_ns, struct reconcile_report *out);
+                                       const struct moment *moment, int64_t deadline_ns,
+                                       struct reconcile_report *out);
 
 #endif

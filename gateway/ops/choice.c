@@ -2,9 +2,6 @@
  * table, mechanisms by the probe, uses by the counter. Nothing here changes but the counter. */
 #include "gateway/ops/choice.h"
 
-/* NIST SP 800-38D §8.3 allows 2^32 random IVs under one key; half of that leaves room to rotate. */
-#define GCM_USES_MAX ((uint64_t)1 << 31)
-
 struct err choice_purpose(const struct call *call, enum purpose purpose)
 {
     ENSURE(call->key->purpose == purpose, ERR_UNSUPPORTED_OPERATION,
@@ -126,20 +123,10 @@ struct err choice_oaep(struct token *token, enum token_mechanism *out)
     return err_ok();
 }
 
-static uint64_t uses_limit(const struct key *key)
-{
-    uint64_t limit = algorithm_info(key->algorithm)->family == FAMILY_AES ? GCM_USES_MAX : 0;
-    int64_t own = key->facts.rotation.max_uses;
-    if (own > 0 && (limit == 0 || (uint64_t)own < limit)) {
-        limit = (uint64_t)own;
-    }
-    return limit;
-}
-
 struct err choice_count_uses(const struct call *call, const struct version *version, size_t n)
 {
-    struct err err =
-        keystore_take_uses(call->gateway->store, version, n, uses_limit(call->key), call->now_ms);
+    struct err err = keystore_take_uses(call->gateway->store, version, n,
+                                        plan_uses_limit(call->key), call->now_ms);
     ENSURE(err.code != ERR_KEY_EXHAUSTED, ERR_KEY_EXHAUSTED,
            "version %u has reached its limit of uses; rotate the key: hsmgate key rotate %s",
            version->number, call->key->name);

@@ -104,7 +104,9 @@ struct err op_key_create(struct call *call)
     TRY(refuse_taken_name(call));
     spec.facts = draft.facts;
     TRY(call_intent(call));
-    TRY(rotation_create_key(&call->gateway->rotation, &spec, call->now_ms, call->deadline_ns));
+    struct moment moment;
+    rotation_moment(&call->gateway->rotation, &moment);
+    TRY(rotation_create_key(&call->gateway->rotation, &spec, &moment, call->deadline_ns));
     call->version = 1;
     return reply_key_now(call, 201);
 }
@@ -162,10 +164,11 @@ struct err op_key_rotate(struct call *call)
     uint32_t number = 0;
     TRY(refuse_version(call));
     TRY(read_immediate(call, &immediate));
-    ENSURE(immediate || call->key->facts.rotation.publish_ahead == 0, ERR_UNSUPPORTED_OPERATION,
-           "Rotation that publishes ahead is not served yet: send {\"immediate\":true}.");
     TRY(call_intent(call));
-    TRY(rotation_rotate(&call->gateway->rotation, call->target, call->now_ms, call->deadline_ns,
+    struct moment moment;
+    rotation_moment(&call->gateway->rotation, &moment);
+    TRY(rotation_rotate(&call->gateway->rotation, call->target,
+                        immediate ? ROTATE_AT_ONCE : ROTATE_BY_POLICY, &moment, call->deadline_ns,
                         &number));
     call->version = number;
     return reply_rotated(call, number);

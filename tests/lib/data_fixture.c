@@ -28,7 +28,8 @@ void data_fixture_open(struct data_fixture *fixture)
     fixture->gateway.config = &fixture->config;
     fixture->gateway.tokens = fixture->tokens;
     fixture->gateway.token_count = 1;
-    fixture->gateway.rotation = (struct rotation){fixture->gateway.store, fixture->tokens, 1};
+    fixture->gateway.rotation = (struct rotation){
+        .store = fixture->gateway.store, .tokens = fixture->tokens, .token_count = 1};
 }
 
 void data_fixture_close(struct data_fixture *fixture)

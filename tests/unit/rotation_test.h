@@ -18,6 +18,12 @@ struct bench {
     struct rotation rotation;
 };
 
+/* A moment without any leap; lived time begins at NOW. */
+static inline struct moment moment_at(int64_t now)
+{
+    return (struct moment){.now = now, .calm = now, .lived = now - NOW};
+}
+
 static inline void bench_open(struct bench *bench)
 {
     fixture_open(&bench->fixture);
@@ -65,12 +71,25 @@ static inline struct err create(struct bench *bench, const char *name, enum algo
     struct key_spec spec = spec_of(name);
     spec.algorithm = algorithm;
     spec.purpose = algorithm_info(algorithm)->purpose;
-    return rotation_create_key(&bench->rotation, &spec, NOW, SOON);
+    struct moment moment = moment_at(NOW);
+    return rotation_create_key(&bench->rotation, &spec, &moment, SOON);
 }
 
 static inline struct err rotate(struct bench *bench, const char *name, uint32_t *out_version)
 {
-    return rotation_rotate(&bench->rotation, span_text(name), NOW + 1, SOON, out_version);
+    struct moment moment = moment_at(NOW + 1);
+    return rotation_rotate(&bench->rotation, span_text(name), ROTATE_BY_POLICY, &moment, SOON,
+                           out_version);
+}
+
+static inline void set_policy(struct bench *bench, const char *name,
+                              const struct rotation_policy *policy)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(bench->fixture.store, span_text(name));
+    struct key_facts facts = key->facts;
+    facts.rotation = *policy;
+    assert_ok(keystore_update(bench->fixture.store, span_text(name), &facts, 0));
 }
 
 static inline void heal(struct bench *bench)

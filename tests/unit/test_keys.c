@@ -172,15 +172,23 @@ static void rotation_promotes_at_once(void **state)
     expect(METHOD_POST, "/v1/keys/a/b:rotate", "{\"now\":true}", 400, "unknown_field");
 }
 
-static void publish_ahead_needs_immediate(void **state)
+static void publish_ahead_waits_for_its_promotion(void **state)
 {
     (void)state;
     fixture_make_key(&fixture, "a/b", "\"rotation\":{\"publish_ahead\":\"1h\"}");
-    expect(METHOD_POST, "/v1/keys/a/b:rotate", NULL, 400, "unsupported_operation");
+    CLEANUP(answer_clear)
+    struct answer first = fixture_admin(&fixture, METHOD_POST, "/v1/keys/a/b:rotate", NULL);
+    assert_int_equal(first.status, 200);
+    assert_int_equal(answer_integer(&first, "version"), 2);
+    assert_span_is(answer_text(&first, "state"), "pending");
+    assert_int_equal(answer_integer(&first, "primary"), 1);
+    expect(METHOD_POST, "/v1/keys/a/b:rotate", NULL, 409, "invalid_state");
     CLEANUP(answer_clear)
     struct answer answer =
         fixture_admin(&fixture, METHOD_POST, "/v1/keys/a/b:rotate", "{\"immediate\":true}");
-    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer_integer(&answer, "version"), 2);
+    assert_span_is(answer_text(&answer, "state"), "active");
+    assert_int_equal(answer_integer(&answer, "primary"), 2);
 }
 
 static void a_version_is_no_key(void **state)
@@ -280,7 +288,7 @@ int main(void)
         TEST(nothing_stays_of_a_failed_creation),
         TEST(changes_show_at_once),
         TEST(rotation_promotes_at_once),
-        TEST(publish_ahead_needs_immediate),
+        TEST(publish_ahead_waits_for_its_promotion),
         TEST(a_version_is_no_key),
         TEST(lists_come_in_pages),
         TEST(lists_show_what_the_caller_may_see),

@@ -3,8 +3,9 @@
 
 static struct reconcile_report reconcile(struct bench *bench)
 {
-    struct reconcile_report report = {99, 99, 99};
-    assert_ok(rotation_reconcile(&bench->rotation, bench->token, SOON, &report));
+    struct reconcile_report report = {99, 99, 99, 99};
+    struct moment moment = moment_at(NOW + 1000);
+    assert_ok(rotation_reconcile(&bench->rotation, bench->token, &moment, SOON, &report));
     return report;
 }
 
@@ -147,16 +148,87 @@ static void settles_what_it_can(void **state)
     assert_null(keystore_find_any(bench.fixture.store, span_text("a/c")));
 }
 
+/* What verifiers may have seen is not taken back. */
+static void keeps_what_was_published(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    bench_make(&bench);
+    assert_ok(create(&bench, "a/b", ALGORITHM_ECDSA_P256));
+    set_policy(&bench, "a/b", &(struct rotation_policy){.publish_ahead = 60});
+    uint32_t number = 0;
+    assert_ok(rotate(&bench, "a/b", &number));
+    expect_state(bench.fixture.store, "a/b", 2, VERSION_PENDING);
+    expect_report(&bench, 0, 0, 0);
+    expect_state(bench.fixture.store, "a/b", 2, VERSION_PENDING);
+    assert_int_equal(fake_token_count(bench.token), 2);
+}
+
+/* The token may have destroyed it or not: both end in the row that says destroyed. */
+static void finishes_destructions(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone < 2; gone++) {
+        CLEANUP(bench_drop) struct bench bench;
+        bench_make(&bench);
+        struct keystore *store = bench.fixture.store;
+        assert_ok(create(&bench, "a/b", ALGORITHM_ECDSA_P256));
+        assert_ok(move(store, "a/b", 1, VERSION_ACTIVE, VERSION_COMPROMISED));
+        assert_ok(move(store, "a/b", 1, VERSION_COMPROMISED, VERSION_DESTROY_SCHEDULED));
+        assert_ok(keystore_begin_destroy(store, span_text("a/b"), 1));
+        CLEANUP(key_release_at) const struct key *key = keystore_find(store, span_text("a/b"));
+        const struct version *version = key_version(key, 1);
+        if (gone == 1) {
+            assert_ok(
+                token_destroy(bench.token, span_of(version->cka_id, version->cka_id_len), SOON));
+        }
+        struct fake_fault fault = {
+            .call = FAKE_DESTROY, .action = FAKE_REFUSE, .code = ERR_TOKEN_UNAVAILABLE};
+        fake_token_fault(bench.token, fault);
+        assert_int_equal(reconcile(&bench).destroyed, 0);
+        expect_state(store, "a/b", 1, VERSION_DESTROY_SCHEDULED);
+        heal(&bench);
+        struct reconcile_report report = reconcile(&bench);
+        assert_int_equal(report.destroyed, 1);
+        assert_int_equal(report.missing + report.orphans, 0);
+        expect_state(store, "a/b", 1, VERSION_DESTROYED);
+        assert_int_equal(fake_token_count(bench.token), 0);
+    }
+}
+
+/* Adopted material was there before us. */
+static void leaves_adopted_material_on_the_token(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    bench_make(&bench);
+    assert_ok(create(&bench, "a/b", ALGORITHM_AES_256_GCM));
+    struct cka cka = cka_make();
+    struct token_key foreign = {.algorithm = ALGORITHM_AES_256_GCM,
+                                .purpose = PURPOSE_ENCRYPT,
+                                .cka_id_len = sizeof(cka.bytes)};
+    CLEANUP(buf_clear) struct buf none = {0};
+    memcpy(foreign.cka_id, cka.bytes, sizeof(cka.bytes));
+    assert_ok(token_generate(bench.token, &foreign, "theirs", SOON, &none));
+    struct version_source source = {.cka_id = cka_span(&cka), .adopted = true};
+    uint32_t number = 0;
+    assert_ok(
+        keystore_reserve_version(bench.fixture.store, span_text("a/b"), &source, NOW, &number));
+    expect_report(&bench, 1, 1, 0);
+    assert_int_equal(fake_token_count(bench.token), 2);
+}
+
 static void gives_the_tokens_error(void **state)
 {
     (void)state;
     CLEANUP(bench_drop) struct bench bench;
     bench_make(&bench);
-    struct reconcile_report report = {99, 99, 99};
+    struct reconcile_report report = {99, 99, 99, 99};
+    struct moment moment = moment_at(NOW + 1000);
     struct fake_fault fault = {
         .call = FAKE_INVENTORY, .action = FAKE_REFUSE, .code = ERR_TOKEN_UNAVAILABLE};
     fake_token_fault(bench.token, fault);
-    assert_code(rotation_reconcile(&bench.rotation, bench.token, SOON, &report),
+    assert_code(rotation_reconcile(&bench.rotation, bench.token, &moment, SOON, &report),
                 ERR_TOKEN_UNAVAILABLE);
     assert_int_equal(report.orphans, 99);
 }
@@ -171,6 +243,9 @@ int main(void)
         cmocka_unit_test(leaves_other_tokens_alone),
         cmocka_unit_test(leaves_versions_in_the_making_alone),
         cmocka_unit_test(settles_what_it_can),
+        cmocka_unit_test(keeps_what_was_published),
+        cmocka_unit_test(finishes_destructions),
+        cmocka_unit_test(leaves_adopted_material_on_the_token),
         cmocka_unit_test(gives_the_tokens_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void makes_keys_of_every_algorithm(void **state)
         assert_non_null(key);
         const struct version *version = key_primary(key);
         assert_int_equal(version->number, 1);
-        assert_true(version->activated_at == NOW);
+        assert_true(version->activated_at >= NOW);
         assert_true(version->identity_len > 0);
         enum family family = algorithm_info(algorithm)->family;
         bool secret = family == FAMILY_AES || family == FAMILY_HMAC;
@@ -36,8 +36,9 @@ static void writes_the_rule_into_the_cka_id(void **state)
     CLEANUP(bench_drop) struct bench bench;
     bench_make(&bench);
     struct key_spec spec = spec_of("a/b");
+    struct moment moment = moment_at(NOW);
     spec.facts.approval = (struct approval_rule){"officers", 2};
-    assert_ok(rotation_create_key(&bench.rotation, &spec, NOW, SOON));
+    assert_ok(rotation_create_key(&bench.rotation, &spec, &moment, SOON));
     uint32_t number = 0;
     assert_ok(rotate(&bench, "a/b", &number));
     CLEANUP(key_release_at)
@@ -52,7 +53,7 @@ static void writes_the_rule_into_the_cka_id(void **state)
     assert_int_equal(fake_token_decryptions(bench.token), 0);
     spec.name = "a/c";
     spec.facts.approval.m = 256;
-    assert_code(rotation_create_key(&bench.rotation, &spec, NOW, SOON), ERR_INVALID_FIELD);
+    assert_code(rotation_create_key(&bench.rotation, &spec, &moment, SOON), ERR_INVALID_FIELD);
 }
 
 static void labels_objects_with_key_and_version(void **state)
@@ -116,11 +117,12 @@ static void refuses_before_it_makes_anything(void **state)
     CLEANUP(bench_drop) struct bench bench;
     bench_make(&bench);
     uint32_t number = 77;
+    struct moment moment = moment_at(NOW);
     struct key_spec elsewhere = spec_of("a/c");
     elsewhere.token = "other";
     assert_ok(create(&bench, "a/b", ALGORITHM_AES_256_GCM));
     assert_code(create(&bench, "a/b", ALGORITHM_AES_256_GCM), ERR_CONFLICT);
-    assert_code(rotation_create_key(&bench.rotation, &elsewhere, NOW, SOON), ERR_INVALID_FIELD);
+    assert_code(rotation_create_key(&bench.rotation, &elsewhere, &moment, SOON), ERR_INVALID_FIELD);
     assert_code(rotate(&bench, "a/c", &number), ERR_NOT_FOUND);
     assert_ok(keystore_claim(bench.fixture.store, span_text("a/b")));
     assert_code(rotate(&bench, "a/b", &number), ERR_CONFLICT);

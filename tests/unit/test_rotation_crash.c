@@ -47,7 +47,8 @@ static void crash(struct bench *bench, struct fake_fault fault, const char *crea
 static void expect_settled(struct bench *bench, size_t undone)
 {
     struct reconcile_report report = {0};
-    assert_ok(rotation_reconcile(&bench->rotation, bench->token, SOON, &report));
+    struct moment moment = moment_at(NOW + 1000);
+    assert_ok(rotation_reconcile(&bench->rotation, bench->token, &moment, SOON, &report));
     assert_int_equal(report.undone, undone);
     assert_int_equal(report.orphans, 0);
     assert_int_equal(report.missing, 0);

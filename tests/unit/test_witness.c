@@ -242,8 +242,10 @@ static void a_rotated_key_signs_and_is_announced(void **state)
     open_witness();
     (void)wait_until(covers, 2);
     uint32_t version = 0;
-    assert_ok(rotation_rotate(&fixture.gateway.rotation, span_text(WITNESS_KEY), clock_wall_ms(),
-                              clock_deadline(WITHIN_MS), &version));
+    struct moment moment;
+    rotation_moment(&fixture.gateway.rotation, &moment);
+    assert_ok(rotation_rotate(&fixture.gateway.rotation, span_text(WITNESS_KEY), ROTATE_AT_ONCE,
+                              &moment, clock_deadline(WITHIN_MS), &version));
     assert_int_equal(version, 2);
     (void)stored_head(); /* still found, though another version is the primary */
     write_records(10);

@@ -1,0 +1,161 @@
+/* moving: what people and the scheduler do with versions that are made.
+ *
+ * Every move goes through the lifecycle table and is applied only if the version still is where it
+ * was when that was asked. A destruction is marked before the token is told: from there on there is
+ * only forward, so a crash at any place is finished by reconcile. */
+#include "rotation/moving.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/mem.h"
+
+#define MS ((int64_t)1000)
+
+struct err moving_promote(const struct rotation *rotation, const struct key *key,
+                          const struct version *version, const char *reason,
+                          const struct moment *moment)
+{
+    struct version_move moves[2] = {
+        {.number = version->number,
+         .from = version->state,
+         .to = VERSION_ACTIVE,
+         .lived = moment->lived,
+         .reason = reason},
+        {.number = key->primary,
+         .from = VERSION_ACTIVE,
+         .to = VERSION_RETIRING,
+         .lived = moment->lived},
+    };
+    failpoint_hit(FAILPOINT_PROMOTING);
+    TRY(keystore_move(rotation->store, span_text(key->name), moves, key->primary == 0 ? 1 : 2,
+                      moment->now));
+    failpoint_hit(FAILPOINT_PROMOTED);
+    return err_ok();
+}
+
+static struct err move_one(const struct rotation *rotation, const struct key *key,
+                           const struct version_move *move, int64_t now)
+{
+    bool retires = move->to == VERSION_RETIRED;
+    failpoint_hit(retires ? FAILPOINT_RETIRING : FAILPOINT_MOVING);
+    TRY(keystore_move(rotation->store, span_text(key->name), move, 1, now));
+    failpoint_hit(retires ? FAILPOINT_RETIRED : FAILPOINT_MOVED);
+    return err_ok();
+}
+
+struct err moving_retire(const struct rotation *rotation, const struct key *key,
+                         const struct version *version, const struct moment *moment)
+{
+    struct version_move move = {.number = version->number,
+                                .from = VERSION_RETIRING,
+                                .to = VERSION_RETIRED,
+                                .lived = moment->lived};
+    return move_one(rotation, key, &move, moment->now);
+}
+
+struct err moving_destroy(const struct rotation *rotation, const struct key *key,
+                          const struct version *version, const char *reason,
+                          const struct moment *moment, int64_t deadline_ns)
+{
+    struct token *token = rotation_token(rotation, key->token);
+    ENSURE(token != NULL, ERR_TOKEN_UNAVAILABLE, "the key's token is not configured");
+    TRY(keystore_begin_destroy(rotation->store, span_text(key->name), version->number));
+    failpoint_hit(FAILPOINT_DESTROY_MARKED);
+    struct err err =
+        token_destroy(token, span_of(version->cka_id, version->cka_id_len), deadline_ns);
+    if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
+        return err;
+    }
+    failpoint_hit(FAILPOINT_DESTROY_ON_TOKEN);
+    struct version_move move = {.number = version->number,
+                                .from = VERSION_DESTROY_SCHEDULED,
+                                .to = VERSION_DESTROYED,
+                                .lived = moment->lived,
+                                .reason = reason};
+    TRY(keystore_move(rotation->store, span_text(key->name), &move, 1, moment->now));
+    failpoint_hit(FAILPOINT_DESTROYED);
+    return err_ok();
+}
+
+/* --- what people ask for --- */
+
+struct moving {
+    const struct rotation *rotation;
+    const struct key *key;
+    const struct version *version;
+    const struct move_request *request;
+    const struct moment *moment;
+    int64_t deadline_ns;
+};
+
+static struct err check_unused(const struct moving *moving)
+{
+    char at[CLOCK_TEXT_MAX];
+    char look_back[CLOCK_TEXT_MAX];
+    int64_t last = uses_last_at(moving->version);
+    int64_t window = moving->rotation->rules.look_back;
+    if (moving->request->despite_use || last == 0 || last + window * MS <= moving->moment->now) {
+        return err_ok();
+    }
+    clock_format(last, at);
+    clock_format_duration(window, look_back);
+    return err_new(ERR_INVALID_STATE, __func__,
+                   "version %u was used at %s, within the last %s; see retire-check, and ask with "
+                   "despite_use if it must go",
+                   moving->version->number, at, look_back);
+}
+
+static struct err schedule_destroy(const struct moving *moving, struct version_move *move)
+{
+    TRY(check_unused(moving));
+    move->destroy_at = moving->moment->now + moving->request->after_s * MS;
+    return err_ok();
+}
+
+static struct err confirm_destroy(const struct moving *moving)
+{
+    ENSURE(moving->version->destroy_at <= moving->moment->now || moving->version->destroying,
+           ERR_INVALID_STATE, "version %u is not due yet: it can be cancelled, or waited for",
+           moving->version->number);
+    return moving_destroy(moving->rotation, moving->key, moving->version, moving->request->reason,
+                          moving->moment, moving->deadline_ns);
+}
+
+static struct err apply(const struct moving *moving, enum version_state to)
+{
+    struct version_move move = {.number = moving->version->number,
+                                .from = moving->version->state,
+                                .to = to,
+                                .lived = moving->moment->lived,
+                                .reason = moving->request->reason};
+    if (moving->request->verb == MOVE_CONFIRM_DESTROY) {
+        return confirm_destroy(moving);
+    }
+    if (to == VERSION_ACTIVE && moving->request->verb == MOVE_PROMOTE) {
+        return moving_promote(moving->rotation, moving->key, moving->version,
+                              moving->request->reason, moving->moment);
+    }
+    if (to == VERSION_DESTROY_SCHEDULED) {
+        TRY(schedule_destroy(moving, &move));
+    }
+    return move_one(moving->rotation, moving->key, &move, moving->moment->now);
+}
+
+struct err rotation_move(const struct rotation *rotation, struct span name, uint32_t number,
+                         const struct move_request *request, const struct moment *moment,
+                         int64_t deadline_ns)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find(rotation->store, name);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
+    const struct version *version = key_version(key, number);
+    ENSURE(version != NULL, ERR_NOT_FOUND, "the key has no version %u", number);
+    enum version_state to;
+    TRY(lifecycle_target(key, version, request->verb, &to));
+    struct moving moving = {.rotation = rotation,
+                            .key = key,
+                            .version = version,
+                            .request = request,
+                            .moment = moment,
+                            .deadline_ns = deadline_ns};
+    return apply(&moving, to);
+}
