@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "pkcs11/frame.h"
 
-#define OBJECT_LEN_MIN 3 /* class, length of CKA_ID, length of label */
+#define OBJECT_LEN_MIN 8 /* class, algorithm, attributes, length of CKA_ID, length of label */
 
 static struct err put_text(struct buf *out, const char *text, size_t max)
 {
@@ -115,32 +115,60 @@ struct err frame_decode_hello(const struct frame_head *head, struct span body,
     return err_ok();
 }
 
+/* 0: of none of our algorithms, else the algorithm's number and 1. */
+static unsigned wire_algorithm(const struct token_object *object)
+{
+    return object->has_algorithm ? object->algorithm + 1u : 0;
+}
+
+static struct err put_object(struct buf *payload, const struct token_object *object)
+{
+    TRY(buf_append_u8(payload, (uint8_t)object->class));
+    TRY(buf_append_u8(payload, (uint8_t)wire_algorithm(object)));
+    TRY(buf_append_u32(payload, object->attributes));
+    TRY(buf_append_u8(payload, (uint8_t)object->cka_id_len));
+    TRY(buf_append(payload, span_of(object->cka_id, object->cka_id_len)));
+    return put_text(payload, object->label, TOKEN_TEXT_MAX);
+}
+
 struct err frame_encode_objects(const struct token_object *objects, size_t count, uint32_t epoch,
                                 struct buf *out)
 {
     CLEANUP(buf_clear) struct buf payload = {0};
     for (size_t i = 0; i < count; i++) {
-        const struct token_object *object = &objects[i];
-        TRY(buf_append_u8(&payload, (uint8_t)object->class));
-        TRY(buf_append_u8(&payload, (uint8_t)object->cka_id_len));
-        TRY(buf_append(&payload, span_of(object->cka_id, object->cka_id_len)));
-        TRY(put_text(&payload, object->label, TOKEN_TEXT_MAX));
+        TRY(put_object(&payload, &objects[i]));
     }
     struct frame_head head = {.kind = FRAME_INVENTORY, .epoch = epoch};
     return encode_payload(&head, &payload, out);
 }
 
-static struct err get_object(struct cursor *cursor, struct token_object *out)
+static struct err get_kind(struct cursor *cursor, struct token_object *out)
 {
     uint8_t class = 0;
-    uint8_t len = 0;
-    struct span id = {0};
+    uint8_t algorithm = 0;
     TRY(cursor_u8(cursor, &class));
     ENSURE(class <= TOKEN_OBJECT_OTHER, ERR_CORRUPT, "object class %u", class);
+    TRY(cursor_u8(cursor, &algorithm));
+    ENSURE(algorithm <= ALGORITHM_COUNT, ERR_CORRUPT, "object algorithm %u", algorithm);
+    TRY(cursor_u32(cursor, &out->attributes));
+    ENSURE(out->attributes >> TOKEN_ATTRIBUTE_COUNT == 0, ERR_CORRUPT, "object attributes %#x",
+           out->attributes);
+    out->class = (enum token_object_class) class;
+    out->has_algorithm = algorithm > 0;
+    out->algorithm = algorithm > 0 ? (enum algorithm)(algorithm - 1) : out->algorithm;
+    return err_ok();
+}
+
+static struct err get_object(struct cursor *cursor, struct token_object *out)
+{
+    uint8_t len = 0;
+    struct span id = {0};
+    *out = (struct token_object){0};
+    TRY(get_kind(cursor, out));
     TRY(cursor_u8(cursor, &len));
     ENSURE(len <= TOKEN_CKA_ID_MAX, ERR_CORRUPT, "CKA_ID of %u bytes", len);
     TRY(cursor_bytes(cursor, len, &id));
-    *out = (struct token_object){.class = (enum token_object_class) class, .cka_id_len = len};
+    out->cka_id_len = len;
     if (len > 0) {
         memcpy(out->cka_id, id.data, len);
     }

@@ -1,12 +1,12 @@
 /* inventory: lists keys by class and reads what people know them by.
  *
- * Made for reconcile and for operators, not for the hot path: it looks at every object. */
+ * Made for reconcile and for operators, not for the hot path: it looks at every object. What is not
+ * listed counts as gone, so a list has every object or there is none. */
 #include "pkcs11/inventory.h"
-
-#include <string.h>
 
 #include "base/banned.h"
 #include "base/mem.h"
+#include "pkcs11/description.h"
 
 #define AT_ONCE 64
 
@@ -16,31 +16,28 @@ struct listing {
     size_t room;
 };
 
-static void describe(const struct session *session, CK_OBJECT_HANDLE handle,
-                     struct token_object *out)
+/* One object that the token cannot describe must not hide all others. That the device itself is
+ * lost shows in other codes, or at the next step of the search. */
+static bool is_about_one(CK_RV ckr)
 {
-    CK_ATTRIBUTE list[] = {
-        {.type = CKA_ID, .pValue = out->cka_id, .ulValueLen = TOKEN_CKA_ID_MAX},
-        {.type = CKA_LABEL, .pValue = out->label, .ulValueLen = TOKEN_TEXT_MAX},
-    };
-    (void)session->list->C_GetAttributeValue(session->handle, handle, list, ARRAY_LEN(list));
-    /* What is too long for us is shown without: it is none of ours. */
-    out->cka_id_len = list[0].ulValueLen <= TOKEN_CKA_ID_MAX ? list[0].ulValueLen : 0;
-    size_t len = list[1].ulValueLen <= TOKEN_TEXT_MAX ? list[1].ulValueLen : 0;
-    len = strnlen(out->label, len);
-    memset(out->label + len, 0, sizeof(out->label) - len);
+    return ckr == CKR_GENERAL_ERROR || ckr == CKR_FUNCTION_FAILED;
 }
 
-static void add(struct listing *listing, const struct session *session, CK_OBJECT_HANDLE handle,
-                enum token_object_class class)
+static CK_RV add(struct listing *listing, const struct session *session, CK_OBJECT_HANDLE handle,
+                 enum token_object_class class)
 {
     if (listing->count == listing->room) {
         listing->room = 2 * listing->room + 64;
         listing->objects = mem_resize(listing->objects, listing->room, sizeof(struct token_object));
     }
-    struct token_object *object = &listing->objects[listing->count++];
-    *object = (struct token_object){.class = class};
-    describe(session, handle, object);
+    struct token_object *object = &listing->objects[listing->count];
+    *object = description_none(class);
+    CK_RV ckr = description_read(session, handle, class, object).ckr;
+    if (ckr != CKR_OK && !is_about_one(ckr)) {
+        return ckr;
+    }
+    listing->count++;
+    return CKR_OK;
 }
 
 static CK_RV list_class(struct session *session, CK_OBJECT_CLASS cka_class,
@@ -54,7 +51,7 @@ static CK_RV list_class(struct session *session, CK_OBJECT_CLASS cka_class,
         CK_OBJECT_HANDLE handles[AT_ONCE];
         ckr = session->list->C_FindObjects(session->handle, handles, AT_ONCE, &count);
         for (CK_ULONG i = 0; ckr == CKR_OK && i < count; i++) {
-            add(listing, session, handles[i], class);
+            ckr = add(listing, session, handles[i], class);
         }
     }
     (void)session->list->C_FindObjectsFinal(session->handle);

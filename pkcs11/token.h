@@ -120,10 +120,37 @@ enum token_object_class {
     TOKEN_OBJECT_SECRET,
     TOKEN_OBJECT_OTHER
 };
+/* What a key object says of itself. Where a token is silent about a protection, the object counts
+ * as unprotected; where it is silent about a use, as not made for it. */
+enum token_attribute {
+    TOKEN_ATTRIBUTE_EXTRACTABLE,         /* CKA_EXTRACTABLE is true */
+    TOKEN_ATTRIBUTE_MODIFIABLE,          /* CKA_MODIFIABLE is true */
+    TOKEN_ATTRIBUTE_NOT_SENSITIVE,       /* CKA_SENSITIVE is false */
+    TOKEN_ATTRIBUTE_PUBLIC_OBJECT,       /* a secret or private key whose CKA_PRIVATE is false */
+    TOKEN_ATTRIBUTE_WAS_EXTRACTABLE,     /* CKA_NEVER_EXTRACTABLE is false */
+    TOKEN_ATTRIBUTE_IMPORTED,            /* CKA_LOCAL is false */
+    TOKEN_ATTRIBUTE_COPYABLE,            /* CKA_COPYABLE is true */
+    TOKEN_ATTRIBUTE_ALWAYS_AUTHENTICATE, /* its own CKA_: the PIN before every use */
+    TOKEN_ATTRIBUTE_WRAPS,               /* CKA_WRAP is true; likewise those that follow */
+    TOKEN_ATTRIBUTE_UNWRAPS,
+    TOKEN_ATTRIBUTE_DERIVES,
+    TOKEN_ATTRIBUTE_ENCRYPTS,
+    TOKEN_ATTRIBUTE_DECRYPTS,
+    TOKEN_ATTRIBUTE_SIGNS,
+    TOKEN_ATTRIBUTE_VERIFIES,
+    TOKEN_ATTRIBUTE_COUNT
+};
+/* `was-extractable`; static, for JSON. */
+const char *token_attribute_name(enum token_attribute attribute);
+
 struct token_object {
     enum token_object_class class;
+    bool has_algorithm;       /* it is a key of one of our algorithms */
+    enum algorithm algorithm; /* by type and size or curve; a generic secret counts as the HMAC
+                                 whose keys have its length */
+    uint32_t attributes;      /* 1u << enum token_attribute */
     uint8_t cka_id[TOKEN_CKA_ID_MAX];
-    size_t cka_id_len;
+    size_t cka_id_len; /* 0 when it has none, or one that is too long for us */
     char label[TOKEN_TEXT_MAX + 1];
 };
 /* Every key object on the token; free with mem_free. */

@@ -1,10 +1,12 @@
 # The worker: the only program that loads a PKCS#11 module.
 add_library(hsmgate_worker STATIC
   ckr.c
+  description.c
   generate.c
   identity.c
   inventory.c
   item.c
+  kind.c
   latch.c
   login.c
   material.c

@@ -42,7 +42,11 @@ static void seed_objects(const char *folder)
 {
     CLEANUP(buf_clear) struct buf out = {0};
     struct token_object objects[2] = {{.cka_id = {1}, .cka_id_len = 1, .label = "one"},
-                                      {.class = TOKEN_OBJECT_SECRET, .label = "two"}};
+                                      {.class = TOKEN_OBJECT_SECRET,
+                                       .has_algorithm = true,
+                                       .algorithm = ALGORITHM_AES_256_GCM,
+                                       .attributes = 1u << TOKEN_ATTRIBUTE_VERIFIES,
+                                       .label = "two"}};
     keep(folder, "objects", frame_encode_objects(objects, 2, 1, &out), &out);
 }
 

@@ -14,10 +14,11 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
-#define SESSIONS   4096
-#define OBJECTS    64
-#define ATTRIBUTES 32
-#define VALUE_MAX  64
+#define SESSIONS      4096
+#define OBJECTS       64
+#define ATTRIBUTES    32
+#define ATTRIBUTE_MAX 512
+#define VALUE_MAX     64
 
 enum operation { NO_OPERATION, SIGNING, ENCRYPTING, DECRYPTING, FINDING };
 
@@ -35,7 +36,7 @@ struct fake_session {
 
 struct attribute {
     CK_ATTRIBUTE_TYPE type;
-    uint8_t bytes[VALUE_MAX];
+    uint8_t bytes[ATTRIBUTE_MAX];
     size_t len;
 };
 
@@ -246,7 +247,7 @@ static const struct attribute *attribute_of(const struct fake_object *object,
 
 static void set(struct fake_object *object, CK_ATTRIBUTE_TYPE type, const void *bytes, size_t len)
 {
-    assert(object->count < ATTRIBUTES && len <= VALUE_MAX);
+    assert(object->count < ATTRIBUTES && len <= ATTRIBUTE_MAX);
     struct attribute *attribute = &object->attributes[object->count++];
     attribute->type = type;
     attribute->len = len;
@@ -256,16 +257,9 @@ static void set(struct fake_object *object, CK_ATTRIBUTE_TYPE type, const void *
     }
 }
 
-static CK_RV make(const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *out)
+static size_t put(const CK_ATTRIBUTE *list, CK_ULONG count)
 {
-    static const CK_ATTRIBUTE_TYPE made[] = {CKA_LOCAL, CKA_ALWAYS_SENSITIVE,
-                                             CKA_NEVER_EXTRACTABLE};
     size_t index = 0;
-    for (CK_ULONG i = 0; i < count; i++) {
-        if (list[i].type == fake.ignored) {
-            return CKR_ATTRIBUTE_TYPE_INVALID;
-        }
-    }
     while (fake.objects[index].used) {
         index++;
         assert(index < OBJECTS);
@@ -276,8 +270,21 @@ static CK_RV make(const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *ou
     for (CK_ULONG i = 0; i < count; i++) {
         set(object, list[i].type, list[i].pValue, list[i].ulValueLen);
     }
+    return index;
+}
+
+static CK_RV make(const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *out)
+{
+    static const CK_ATTRIBUTE_TYPE made[] = {CKA_LOCAL, CKA_ALWAYS_SENSITIVE,
+                                             CKA_NEVER_EXTRACTABLE};
+    for (CK_ULONG i = 0; i < count; i++) {
+        if (list[i].type == fake.ignored) {
+            return CKR_ATTRIBUTE_TYPE_INVALID;
+        }
+    }
+    size_t index = put(list, count);
     for (size_t i = 0; i < ARRAY_LEN(made); i++) {
-        set(object, made[i], &(CK_BBOOL){CK_TRUE}, 1);
+        set(&fake.objects[index], made[i], &(CK_BBOOL){CK_TRUE}, 1);
     }
     *out = handle_of(index);
     return CKR_OK;
@@ -705,6 +712,14 @@ void fake_token_lie(CK_ATTRIBUTE_TYPE type, CK_BBOOL value)
 void fake_token_ignore(CK_ATTRIBUTE_TYPE type)
 {
     fake.ignored = type;
+}
+
+CK_OBJECT_HANDLE fake_token_put(const CK_ATTRIBUTE *list, CK_ULONG count)
+{
+    lock();
+    CK_OBJECT_HANDLE handle = handle_of(put(list, count));
+    (void)unlock(CKR_OK);
+    return handle;
 }
 
 void fake_token_swap_key(const uint8_t *cka_id, size_t len)

@@ -51,6 +51,9 @@ void fake_token_set_tamper_ckr(CK_RV ckr);
 void fake_token_lie(CK_ATTRIBUTE_TYPE type, CK_BBOOL value);
 /* The token does not know the attribute. */
 void fake_token_ignore(CK_ATTRIBUTE_TYPE type);
+/* Puts an object on the token that somebody else made: these attributes and no others, and a value
+ * that nobody knows. */
+CK_OBJECT_HANDLE fake_token_put(const CK_ATTRIBUTE *list, CK_ULONG count);
 /* Replaces the value of every key with this CKA_ID by another. */
 void fake_token_swap_key(const uint8_t *cka_id, size_t len);
 unsigned fake_token_objects(void);

@@ -1,7 +1,8 @@
 /* fake_token_face: the functions of pkcs11/token.h that rotation/ calls, on OpenSSL keys.
  *
- * One file per key, named by its CKA_ID in hex: algorithm, length of the label, label, and the
- * secret bytes or the DER private key. A fault strikes one kind of call after a countdown. */
+ * One file per key, named by its CKA_ID in hex: algorithm, attributes, length of the label, label,
+ * and the secret bytes or the DER private key. A fault strikes one kind of call after a countdown.
+ */
 #include "tests/lib/fake_token_face.h"
 
 #include <assert.h>
@@ -38,6 +39,7 @@ struct token {
 /* A key as it is in its file. */
 struct fake_key {
     enum algorithm algorithm;
+    uint32_t attributes; /* 1u << enum token_attribute, of the secret or private object */
     char label[TOKEN_TEXT_MAX + 1];
     uint8_t secret[SECRET_MAX];
     EVP_PKEY *pair; /* NULL for secret keys */
@@ -156,6 +158,7 @@ static struct err save(const struct token *token, struct span cka_id, const stru
     CLEANUP(buf_clear) struct buf bytes = {0};
     CLEANUP(mem_free_at) char *path = path_of(token, cka_id);
     TRY(buf_append_u8(&bytes, (uint8_t)key->algorithm));
+    TRY(buf_append_u32(&bytes, key->attributes));
     TRY(buf_append_u8(&bytes, (uint8_t)strlen(key->label)));
     TRY(buf_append_text(&bytes, key->label));
     TRY(buf_append(&bytes, material));
@@ -178,6 +181,7 @@ static struct err load(const struct token *token, struct span cka_id, struct fak
     uint8_t len = 0;
     struct span label = {0};
     TRY(cursor_u8(&cursor, &algorithm));
+    TRY(cursor_u32(&cursor, &out->attributes));
     TRY(cursor_u8(&cursor, &len));
     TRY(cursor_bytes(&cursor, len, &label));
     out->algorithm = (enum algorithm)algorithm;
@@ -252,16 +256,35 @@ static struct err generate_secret(struct token *token, struct token_key *key, st
     return save(token, cka_id, made, parts[1]);
 }
 
-static struct err generate(struct token *token, struct token_key *key, const char *label,
-                           struct buf *public_key)
+static struct err make_key(struct token *token, struct token_key *key, const char *label,
+                           uint32_t attributes, struct buf *public_key)
 {
     CLEANUP(mem_free_at) char *path = path_of(token, span_of(key->cka_id, key->cka_id_len));
-    CLEANUP(fake_key_clear) struct fake_key made = {.algorithm = key->algorithm};
+    CLEANUP(fake_key_clear)
+    struct fake_key made = {.algorithm = key->algorithm, .attributes = attributes};
     ENSURE(strlen(label) <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD, "a label is too long");
     ENSURE(access(path, F_OK) != 0, ERR_CONFLICT, "the CKA_ID is taken");
     memcpy(made.label, label, strlen(label));
     return is_pair(key->algorithm) ? generate_pair(token, key, &made, public_key)
                                    : generate_secret(token, key, &made);
+}
+
+static const uint32_t roles[PURPOSE_COUNT] = {
+    [PURPOSE_ENCRYPT] = 1u << TOKEN_ATTRIBUTE_ENCRYPTS | 1u << TOKEN_ATTRIBUTE_DECRYPTS,
+    [PURPOSE_MAC] = 1u << TOKEN_ATTRIBUTE_SIGNS,
+    [PURPOSE_SIGN] = 1u << TOKEN_ATTRIBUTE_SIGNS,
+    [PURPOSE_DECRYPT] = 1u << TOKEN_ATTRIBUTE_DECRYPTS,
+};
+
+void fake_token_import(struct token *token, struct span cka_id, const char *label,
+                       enum algorithm algorithm, uint32_t attributes)
+{
+    CLEANUP(buf_clear) struct buf public_key = {0};
+    struct token_key key = {.algorithm = algorithm, .cka_id_len = cka_id.len};
+    assert(cka_id.len > 0 && cka_id.len <= TOKEN_CKA_ID_MAX);
+    memcpy(key.cka_id, cka_id.data, cka_id.len);
+    struct err err = make_key(token, &key, label, attributes, &public_key);
+    assert(err.code == ERR_OK);
 }
 
 struct err token_generate(struct token *token, struct token_key *key, const char *label,
@@ -270,7 +293,7 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     (void)deadline_ns;
     struct fake_fault fault = due_fault(token, FAKE_GENERATE);
     TRY(before(&fault));
-    TRY(after(&fault, generate(token, key, label, public_key)));
+    TRY(after(&fault, make_key(token, key, label, roles[key->purpose], public_key)));
     if (strikes(&fault, FAKE_CORRUPT)) {
         key->identity[0] ^= 1;
     }
@@ -292,6 +315,27 @@ struct err token_destroy(struct token *token, struct span cka_id, int64_t deadli
     return after(&fault, destroy(token, cka_id));
 }
 
+/* What the public half has in common with the private one, and the other end of its uses. */
+static uint32_t public_attributes(uint32_t attributes)
+{
+    static const uint32_t common = 1u << TOKEN_ATTRIBUTE_MODIFIABLE |
+                                   1u << TOKEN_ATTRIBUTE_IMPORTED | 1u << TOKEN_ATTRIBUTE_COPYABLE |
+                                   1u << TOKEN_ATTRIBUTE_DERIVES;
+    static const struct {
+        enum token_attribute private;
+        enum token_attribute public;
+    } ends[] = {
+        {TOKEN_ATTRIBUTE_SIGNS, TOKEN_ATTRIBUTE_VERIFIES},
+        {TOKEN_ATTRIBUTE_DECRYPTS, TOKEN_ATTRIBUTE_ENCRYPTS},
+        {TOKEN_ATTRIBUTE_UNWRAPS, TOKEN_ATTRIBUTE_WRAPS},
+    };
+    uint32_t public = attributes & common;
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        public |= (attributes & 1u << ends[i].private) != 0 ? 1u << ends[i].public : 0;
+    }
+    return public;
+}
+
 /* Both halves of a pair, as a real token lists them. */
 static struct err add_object(struct token *token, const char *file, struct token_object *objects,
                              size_t *count)
@@ -300,13 +344,19 @@ static struct err add_object(struct token *token, const char *file, struct token
     CLEANUP(fake_key_clear) struct fake_key key = {0};
     TRY(hex_decode(span_text(file), &cka_id));
     TRY(load(token, buf_span(&cka_id), &key));
-    struct token_object object = {.class = TOKEN_OBJECT_SECRET, .cka_id_len = cka_id.len};
+    struct token_object object = {.class = TOKEN_OBJECT_SECRET,
+                                  .has_algorithm = true,
+                                  .algorithm = key.algorithm,
+                                  .attributes = key.attributes,
+                                  .cka_id_len = cka_id.len};
     memcpy(object.cka_id, cka_id.data, cka_id.len);
     memcpy(object.label, key.label, sizeof(key.label));
     if (is_pair(key.algorithm)) {
         object.class = TOKEN_OBJECT_PUBLIC;
+        object.attributes = public_attributes(key.attributes);
         objects[(*count)++] = object;
         object.class = TOKEN_OBJECT_PRIVATE;
+        object.attributes = key.attributes;
     }
     objects[(*count)++] = object;
     return err_ok();

@@ -30,6 +30,10 @@ void fake_token_fault(struct token *token, struct fake_fault fault);
 /* The algorithms that it says it supports; all at first. */
 void fake_token_only(struct token *token, uint32_t algorithms);
 void fake_token_offer_oaep_sha256(struct token *token);
+/* Puts a key on the token that somebody else made: `attributes` (1u << enum token_attribute) are
+ * those of its secret or private object. The CKA_ID must be free; labels may be shared. */
+void fake_token_import(struct token *token, struct span cka_id, const char *label,
+                       enum algorithm algorithm, uint32_t attributes);
 /* Keys in the folder; a key pair is one. */
 size_t fake_token_count(struct token *token);
 /* Calls so far, those that failed too. */

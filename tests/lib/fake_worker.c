@@ -272,7 +272,11 @@ static void send_inventory(int fd)
 {
     static struct token_object objects[OBJECTS];
     for (unsigned i = 0; i < OBJECTS; i++) {
-        objects[i] = (struct token_object){.class = TOKEN_OBJECT_SECRET, .cka_id_len = 2};
+        objects[i] = (struct token_object){.class = TOKEN_OBJECT_SECRET,
+                                           .has_algorithm = i % 2 == 1,
+                                           .algorithm = ALGORITHM_AES_256_GCM,
+                                           .attributes = 1u << TOKEN_ATTRIBUTE_ENCRYPTS,
+                                           .cka_id_len = 2};
         objects[i].cka_id[0] = (uint8_t)(i >> 8);
         objects[i].cka_id[1] = (uint8_t)i;
         (void)snprintf(objects[i].label, sizeof(objects[i].label), "object %u", i);

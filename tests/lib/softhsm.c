@@ -33,21 +33,56 @@ static void make_folder(const char *folder, const char *name)
     mem_free(path);
 }
 
-static void init_token(void)
+#define ARGUMENTS_MAX 32
+
+/* Runs a program, whose arguments end with NULL, and waits; it must not fail. */
+static void run(const char *const *arguments)
 {
-    char *const argv[] = {(char[]){"softhsm2-util"}, (char[]){"--init-token"},
-                          (char[]){"--free"},        (char[]){"--label"},
-                          (char[]){SOFTHSM_LABEL},   (char[]){"--pin"},
-                          (char[]){SOFTHSM_PIN},     (char[]){"--so-pin"},
-                          (char[]){"so-pin-1234"},   NULL};
+    char *argv[ARGUMENTS_MAX] = {0};
     pid_t pid = 0;
     int status = 0;
     posix_spawn_file_actions_t quiet;
+    for (size_t i = 0; arguments[i] != NULL; i++) {
+        assert(i + 1 < ARGUMENTS_MAX);
+        argv[i] = mem_text(arguments[i]);
+    }
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     assert(posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ) == 0);
     assert(waitpid(pid, &status, 0) == pid && status == 0);
     posix_spawn_file_actions_destroy(&quiet);
+    for (size_t i = 0; argv[i] != NULL; i++) {
+        mem_free(argv[i]);
+    }
+}
+
+static void init_token(void)
+{
+    const char *const arguments[] = {
+        "softhsm2-util", "--init-token", "--free",   "--label",     SOFTHSM_LABEL,
+        "--pin",         SOFTHSM_PIN,    "--so-pin", "so-pin-1234", NULL};
+    run(arguments);
+}
+
+void softhsm_import(const char *file, const char *label, const char *id)
+{
+    const char *const arguments[] = {"softhsm2-util", "--import", file,   "--token", SOFTHSM_LABEL,
+                                     "--label",       label,      "--id", id,        "--pin",
+                                     SOFTHSM_PIN,     NULL};
+    run(arguments);
+}
+
+void softhsm_make_key(const char *label, const char *id, const char *const *how)
+{
+    const char *arguments[ARGUMENTS_MAX] = {
+        "pkcs11-tool", "--module",  SOFTHSM_MODULE, "--token-label", SOFTHSM_LABEL, "--login",
+        "--pin",       SOFTHSM_PIN, "--label",      label,           "--id",        id};
+    size_t count = 12;
+    for (size_t i = 0; how[i] != NULL; i++) {
+        assert(count + 1 < ARGUMENTS_MAX);
+        arguments[count++] = how[i];
+    }
+    run(arguments);
 }
 
 void softhsm_write_pin(const struct softhsm *softhsm, const char *pin)

@@ -1,7 +1,8 @@
 # The same sources as hsmgate_rotation, with the fake token in the place of hsmgate_pkcs11.
 get_target_property(rotation_sources hsmgate_rotation SOURCES)
 list(TRANSFORM rotation_sources PREPEND ${CMAKE_SOURCE_DIR}/rotation/)
-add_library(rotation_on_fake STATIC ${rotation_sources} lib/fake_token_face.c)
+add_library(rotation_on_fake STATIC ${rotation_sources} lib/fake_token_face.c
+  ${CMAKE_SOURCE_DIR}/pkcs11/token_attribute.c)
 target_link_libraries(rotation_on_fake PUBLIC hsmgate_keystore hsmgate_audit PRIVATE PkgConfig::OPENSSL)
 
 foreach(noun agenda first_use forecast lifecycle moving plan reconcile retire_check rotation rotation_crash scheduler sense)

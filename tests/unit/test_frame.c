@@ -1,4 +1,5 @@
 /* test_frame: frames survive the way there and back, and nothing malformed is taken. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -266,6 +267,9 @@ static void test_objects(void **state)
     size_t count = ARRAY_LEN(objects);
     for (size_t i = 0; i < count; i++) {
         objects[i] = (struct token_object){.class = TOKEN_OBJECT_PUBLIC, .cka_id_len = i % 33};
+        objects[i].has_algorithm = i % 3 > 0;
+        objects[i].algorithm = i % 3 > 0 ? (enum algorithm)(i % ALGORITHM_COUNT) : 0;
+        objects[i].attributes = (uint32_t)(i * 37) % (1u << TOKEN_ATTRIBUTE_COUNT);
         memset(objects[i].label, 'a', i % (TOKEN_TEXT_MAX + 1));
     }
     CLEANUP(buf_clear) struct buf out = {0};
@@ -283,16 +287,39 @@ static void test_objects(void **state)
 static void test_objects_damage(void **state)
 {
     (void)state;
-    static const uint8_t good[] = {TOKEN_OBJECT_OTHER, 1, 7, 2, 'a', 'b'};
-    static const uint8_t class[] = {TOKEN_OBJECT_OTHER + 1, 0, 0};
-    static const uint8_t id[] = {0, TOKEN_CKA_ID_MAX + 1, 0};
+    static const uint8_t good[] = {
+        TOKEN_OBJECT_OTHER, ALGORITHM_COUNT, 0, 0, 0x7f, 0xff, 1, 7, 2, 'a', 'b'};
+    static const struct {
+        const char *name;
+        size_t at;
+        uint8_t value;
+        enum err_code code;
+    } changes[] = {
+        {"the class of a secret key", 0, TOKEN_OBJECT_SECRET, ERR_OK},
+        {"a class that there is not", 0, TOKEN_OBJECT_OTHER + 1, ERR_CORRUPT},
+        {"no algorithm", 1, 0, ERR_OK},
+        {"an algorithm that there is not", 1, ALGORITHM_COUNT + 1, ERR_CORRUPT},
+        {"the first attribute that there is not", 4, 0xff, ERR_CORRUPT},
+        {"the last attribute that there is not", 2, 0x80, ERR_CORRUPT},
+        {"a CKA_ID that is too long", 6, TOKEN_CKA_ID_MAX + 1, ERR_CORRUPT},
+        {"a label that is too long", 8, TOKEN_TEXT_MAX + 1, ERR_CORRUPT},
+        {"a label with NUL", 9, 0, ERR_CORRUPT},
+    };
+    static_assert(TOKEN_ATTRIBUTE_COUNT == 15, "the bits of `good` are all there are");
     assert_int_equal(decode_payload(span_of(good, 0), FRAME_INVENTORY).code, ERR_OK);
-    assert_int_equal(decode_payload(span_of(good, 6), FRAME_INVENTORY).code, ERR_OK);
+    assert_int_equal(decode_payload(span_of(good, sizeof(good)), FRAME_INVENTORY).code, ERR_OK);
     for (size_t cut = 1; cut < sizeof(good); cut++) {
         assert_int_equal(decode_payload(span_of(good, cut), FRAME_INVENTORY).code, ERR_CORRUPT);
     }
-    assert_int_equal(decode_payload(span_of(class, 3), FRAME_INVENTORY).code, ERR_CORRUPT);
-    assert_int_equal(decode_payload(span_of(id, 3), FRAME_INVENTORY).code, ERR_CORRUPT);
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        uint8_t changed[sizeof(good)];
+        memcpy(changed, good, sizeof(good));
+        changed[changes[i].at] = changes[i].value;
+        struct err err = decode_payload(span_of(changed, sizeof(changed)), FRAME_INVENTORY);
+        if (err.code != changes[i].code) {
+            fail_msg("%s: %s", changes[i].name, err_word(err.code));
+        }
+    }
 }
 
 struct pair {

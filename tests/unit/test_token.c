@@ -175,6 +175,9 @@ static void test_destroy_and_inventory(void **state)
     assert_int_equal(count, 300);
     assert_string_equal(objects[299].label, "object 299");
     assert_int_equal(objects[299].cka_id[1], 43);
+    assert_true(objects[299].has_algorithm && !objects[298].has_algorithm);
+    assert_int_equal(objects[299].algorithm, ALGORITHM_AES_256_GCM);
+    assert_int_equal(objects[299].attributes, 1u << TOKEN_ATTRIBUTE_ENCRYPTS);
 }
 
 static void test_status(void **state)
@@ -221,6 +224,10 @@ static void test_names(void **state)
     for (int i = 0; i < TOKEN_MECHANISM_COUNT; i++) {
         assert_non_null(token_mechanism_name((enum token_mechanism)i));
     }
+    for (int i = 0; i < TOKEN_ATTRIBUTE_COUNT; i++) {
+        assert_non_null(token_attribute_name((enum token_attribute)i));
+    }
+    assert_string_equal(token_attribute_name(TOKEN_ATTRIBUTE_WAS_EXTRACTABLE), "was-extractable");
 }
 
 static void test_bad_config(void **state)

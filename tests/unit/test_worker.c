@@ -679,6 +679,82 @@ static void test_find_fails(void **state)
     end();
 }
 
+/* The token's objects; NULL and the class when there is no list. */
+static struct token_object *list_objects(size_t *out_count, enum frame_class *out_class)
+{
+    struct frame_item reply;
+    struct token_object *objects = NULL;
+    struct frame_head head = answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply);
+    *out_class = head.class;
+    *out_count = 0;
+    if (head.class == FRAME_OK) {
+        struct span body =
+            span_of(work.answer.data + FRAME_HEAD_LEN, work.answer.len - FRAME_HEAD_LEN);
+        struct err err = frame_decode_objects(&head, body, &objects, out_count);
+        assert_int_equal(err.code, ERR_OK);
+    }
+    return objects;
+}
+
+/* Our own keys are protected in every way and have one role; each costs one call. */
+static void test_inventory(void **state)
+{
+    (void)state;
+    begin(1);
+    (void)new_key(ALGORITHM_AES_256_GCM, 1);
+    (void)new_key(ALGORITHM_HMAC_SHA384, 2);
+    size_t count = 0;
+    enum frame_class class = FRAME_OK;
+    unsigned calls = fake_token_calls(FAKE_GET_ATTRIBUTES);
+    CLEANUP(mem_free_at) struct token_object *objects = list_objects(&count, &class);
+    assert_int_equal(count, 2);
+    assert_int_equal(fake_token_calls(FAKE_GET_ATTRIBUTES), calls + 2);
+    assert_true(objects[0].has_algorithm && objects[1].has_algorithm);
+    assert_int_equal(objects[0].algorithm, ALGORITHM_AES_256_GCM);
+    assert_int_equal(objects[0].attributes,
+                     1u << TOKEN_ATTRIBUTE_ENCRYPTS | 1u << TOKEN_ATTRIBUTE_DECRYPTS);
+    assert_int_equal(objects[1].algorithm, ALGORITHM_HMAC_SHA384);
+    assert_int_equal(objects[1].attributes, 1u << TOKEN_ATTRIBUTE_SIGNS);
+    assert_int_equal(objects[1].cka_id[0], 2);
+    assert_string_equal(objects[1].label, "label");
+    end();
+}
+
+/* An object that cannot be described is listed all the same; a dying token makes no list. */
+static void test_inventory_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        CK_RV ckr;
+        enum frame_class class;
+        size_t described; /* of two */
+    } cases[] = {
+        {CKR_OK, FRAME_OK, 2},
+        {CKR_GENERAL_ERROR, FRAME_OK, 1},
+        {CKR_FUNCTION_FAILED, FRAME_OK, 1},
+        {CKR_SESSION_CLOSED, FRAME_OK, 2}, /* on a new session */
+        {CKR_DEVICE_ERROR, FRAME_DEVICE_LOST, 0},
+        {CKR_DEVICE_REMOVED, FRAME_DEVICE_LOST, 0},
+    };
+    begin(1);
+    (void)new_key(ALGORITHM_HMAC_SHA256, 1);
+    (void)new_key(ALGORITHM_HMAC_SHA256, 2);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t count = 0;
+        size_t described = 0;
+        enum frame_class class = FRAME_OK;
+        fake_token_fail(FAKE_GET_ATTRIBUTES, cases[i].ckr, 1, 1);
+        CLEANUP(mem_free_at) struct token_object *objects = list_objects(&count, &class);
+        assert_int_equal(class, cases[i].class);
+        assert_int_equal(count, class == FRAME_OK ? 2 : 0);
+        for (size_t k = 0; k < count; k++) {
+            described += objects[k].cka_id_len > 0;
+        }
+        assert_int_equal(described, cases[i].described);
+    }
+    end();
+}
+
 struct signer {
     const struct token_key *key;
     unsigned bad;
@@ -776,6 +852,8 @@ int main(void)
         CASE(test_probe_of_a_dying_device),
         CASE(test_destroy),
         CASE(test_find_fails),
+        CASE(test_inventory),
+        CASE(test_inventory_faults),
         CASE(test_missing_is_remembered),
         CASE(test_turn_is_taken),
         CASE(test_batch_out_of_time),
