@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
+#include "pkcs11/search.h"
 
-#define FOUND_MAX 16
-#define MISS_MS   1000
+#define MISS_MS 1000
 
 struct object {
     struct object *next;
@@ -125,82 +125,30 @@ static void forget(struct object_map *map, struct span cka_id)
     mem_free(object);
 }
 
-struct found {
-    CK_OBJECT_HANDLE handles[FOUND_MAX];
-    CK_ULONG count;
-};
-
-/* Up to FOUND_MAX objects that match. A search that is not ended would poison the session. */
-static struct ckr_verdict find(struct session *session, CK_ATTRIBUTE *list, CK_ULONG count,
-                               struct found *out)
-{
-    CK_RV ckr = session->list->C_FindObjectsInit(session->handle, list, count);
-    if (ckr == CKR_OK) {
-        ckr = session->list->C_FindObjects(session->handle, out->handles, FOUND_MAX, &out->count);
-        CK_RV ended = session->list->C_FindObjectsFinal(session->handle);
-        ckr = ckr == CKR_OK ? ended : ckr;
-    }
-    if (ckr != CKR_OK && !ckr_rule(ckr)->ends) {
-        session->unfit = ckr;
-    }
-    return ckr_verdict(ckr);
-}
-
-static struct ckr_verdict find_by_id(struct session *session, struct span cka_id, struct found *out)
-{
-    CK_ATTRIBUTE by_id = {
-        .type = CKA_ID, .pValue = cryptoki_bytes(cka_id), .ulValueLen = cka_id.len};
-    return find(session, &by_id, 1, out);
-}
-
-static struct ckr_verdict class_of(const struct session *session, CK_OBJECT_HANDLE object,
-                                   CK_OBJECT_CLASS *out)
-{
-    CK_ATTRIBUTE class = {.type = CKA_CLASS, .ulValueLen = sizeof(*out)};
-    class.pValue = out;
-    return ckr_verdict(session->list->C_GetAttributeValue(session->handle, object, &class, 1));
-}
-
-/* Exactly one key object, and one public object at most. */
-static struct ckr_verdict sort_out(const struct session *session, const struct found *found,
-                                   struct material *out)
-{
-    unsigned keys = 0;
-    unsigned publics = 0;
-    for (CK_ULONG i = 0; i < found->count; i++) {
-        CK_OBJECT_CLASS class = CKO_DATA;
-        struct ckr_verdict verdict = class_of(session, found->handles[i], &class);
-        if (verdict.class != FRAME_OK) {
-            return verdict;
-        }
-        if (class == CKO_PRIVATE_KEY || class == CKO_SECRET_KEY) {
-            out->key = found->handles[i];
-            keys++;
-        } else if (class == CKO_PUBLIC_KEY) {
-            out->public = found->handles[i];
-            publics++;
-        }
-    }
-    return ckr_own(keys == 1 && publics <= 1 ? FRAME_OK : FRAME_KEY_MISSING);
-}
-
 static bool has_public(const struct token_key *key)
 {
     return key->purpose == PURPOSE_SIGN || key->purpose == PURPOSE_DECRYPT;
 }
 
+/* Exactly one key object, and exactly one public object where there is a public half. */
+static bool is_whole(const struct bearers *bearers, const struct token_key *key)
+{
+    return bearers->keys == 1 && bearers->publics == (has_public(key) ? 1 : 0);
+}
+
 static struct ckr_verdict find_proven(struct session *session, const struct probe *probe,
                                       const struct token_key *key, struct material *out)
 {
-    struct found found = {0};
-    struct ckr_verdict verdict = find_by_id(session, id_of(key), &found);
-    if (verdict.class == FRAME_OK) {
-        verdict = sort_out(session, &found, out);
+    struct bearers bearers = {0};
+    struct ckr_verdict verdict = search_bearers(session, id_of(key), &bearers);
+    if (verdict.class != FRAME_OK) {
+        return verdict;
     }
-    if (verdict.class == FRAME_OK && has_public(key) != (out->public != CK_INVALID_HANDLE)) {
+    if (!is_whole(&bearers, key)) {
         return ckr_own(FRAME_KEY_MISSING);
     }
-    return verdict.class == FRAME_OK ? identity_check(session, probe, out, key) : verdict;
+    *out = bearers.material;
+    return identity_check(session, probe, out, key);
 }
 
 static struct ckr_verdict get_slowly(struct object_map *map, struct session *session,
@@ -242,8 +190,8 @@ struct ckr_verdict object_get(struct object_map *map, struct session *session,
 
 struct ckr_verdict object_absent(struct session *session, struct span cka_id)
 {
-    struct found found = {0};
-    struct ckr_verdict verdict = find_by_id(session, cka_id, &found);
+    struct search found = {0};
+    struct ckr_verdict verdict = search_by_id(session, cka_id, &found);
     if (verdict.class == FRAME_OK && found.count > 0) {
         return ckr_own(FRAME_EXISTS);
     }
@@ -251,7 +199,7 @@ struct ckr_verdict object_absent(struct session *session, struct span cka_id)
 }
 
 /* More objects than one search returns take more rounds; each must destroy something. */
-static struct ckr_verdict destroy_round(struct session *session, const struct found *found)
+static struct ckr_verdict destroy_round(struct session *session, const struct search *found)
 {
     for (CK_ULONG i = 0; i < found->count; i++) {
         CK_RV ckr = session->list->C_DestroyObject(session->handle, found->handles[i]);
@@ -265,9 +213,9 @@ static struct ckr_verdict destroy_round(struct session *session, const struct fo
 struct ckr_verdict object_destroy(struct object_map *map, struct session *session,
                                   struct span cka_id)
 {
-    struct found found = {0};
+    struct search found = {0};
     forget(map, cka_id);
-    struct ckr_verdict verdict = find_by_id(session, cka_id, &found);
+    struct ckr_verdict verdict = search_by_id(session, cka_id, &found);
     if (verdict.class == FRAME_OK && found.count == 0) {
         return ckr_own(FRAME_KEY_MISSING);
     }
@@ -275,7 +223,7 @@ struct ckr_verdict object_destroy(struct object_map *map, struct session *sessio
         verdict = destroy_round(session, &found);
         found.count = 0;
         if (verdict.class == FRAME_OK) {
-            verdict = find_by_id(session, cka_id, &found);
+            verdict = search_by_id(session, cka_id, &found);
         }
     }
     return verdict;

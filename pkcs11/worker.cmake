@@ -18,6 +18,7 @@ add_library(hsmgate_worker STATIC
   pin.c
   probe.c
   probe_cache.c
+  search.c
   selftest.c
   session.c
   spki.c
