@@ -8,45 +8,7 @@
 
 #include "base/banned.h"
 #include "base/mem.h"
-#include "pkcs11/selftest.h"
-
-/* A mechanism that suits the key and passed the probe. */
-static bool find_mechanism(const struct worker *worker, const struct token_key *key,
-                           enum token_mechanism *out)
-{
-    static const enum token_op uses[PURPOSE_COUNT] = {
-        [PURPOSE_ENCRYPT] = TOKEN_ENCRYPT,
-        [PURPOSE_MAC] = TOKEN_SIGN,
-        [PURPOSE_SIGN] = TOKEN_SIGN,
-        [PURPOSE_DECRYPT] = TOKEN_DECRYPT,
-    };
-    for (int kind = 0; kind < TOKEN_MECHANISM_COUNT; kind++) {
-        bool passed = (worker->probe.found.mechanisms & 1u << kind) != 0;
-        if (passed && mechanism_fits(uses[key->purpose], (enum token_mechanism)kind, key)) {
-            *out = (enum token_mechanism)kind;
-            return (worker->probe.found.algorithms & 1u << key->algorithm) != 0;
-        }
-    }
-    return false;
-}
-
-/* The identity and one use, of material that exists already. */
-static struct ckr_verdict prove(struct worker *worker, struct session *session,
-                                const struct material *material, enum token_mechanism kind,
-                                struct frame_item *reply, struct buf *results)
-{
-    struct ckr_verdict verdict =
-        identity_make(session, &worker->probe, material, &reply->key, results);
-    if (verdict.class != FRAME_OK) {
-        return verdict;
-    }
-    reply->input = buf_span(results);
-    const struct selftest test = {.key = &reply->key,
-                                  .material = material,
-                                  .public_key = reply->input,
-                                  .iv = worker->probe.iv};
-    return selftest_run(session, &test, kind);
-}
+#include "pkcs11/proof.h"
 
 static bool is_sound(const struct frame_item *request)
 {
@@ -66,7 +28,7 @@ struct ckr_verdict generate_key(struct worker *worker, struct session *session,
     if (!is_sound(request)) {
         return ckr_own(FRAME_OUR_MISTAKE);
     }
-    if (!find_mechanism(worker, &request->key, &kind)) {
+    if (!proof_mechanism(worker, &request->key, &kind)) {
         return ckr_own(FRAME_UNSUPPORTED);
     }
     buf_reset(results);
@@ -82,7 +44,7 @@ struct ckr_verdict generate_key(struct worker *worker, struct session *session,
     if (verdict.class != FRAME_OK) {
         return verdict;
     }
-    verdict = prove(worker, session, &material, kind, reply, results);
+    verdict = proof_make(worker, session, &material, kind, reply, results);
     if (verdict.class != FRAME_OK) {
         material_destroy(session, &material);
     } else { /* the first use need not wait for the turn, which the next new key may have */

@@ -18,6 +18,7 @@ add_library(hsmgate_worker STATIC
   pin.c
   probe.c
   probe_cache.c
+  proof.c
   search.c
   selftest.c
   session.c
