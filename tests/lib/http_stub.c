@@ -26,7 +26,8 @@ struct http_stub {
     pthread_cond_t answered;
     struct buf reply;
     struct buf last;
-    unsigned count;
+    unsigned taken;    /* requests read */
+    unsigned finished; /* answered, or left hanging */
 };
 
 /* Whether head and, by its Content-Length, body are there. */
@@ -59,6 +60,7 @@ static void answer(struct http_stub *stub, int connection)
     read_request(connection, &request);
     sync_lock(&stub->mutex);
     buf_move(&stub->last, &request); /* before the reply: who has that may ask for it */
+    stub->taken++;
     assert(buf_append(&reply, buf_span(&stub->reply)).code == ERR_OK);
     sync_unlock(&stub->mutex);
     size_t sent = 0;
@@ -74,7 +76,7 @@ static void answer(struct http_stub *stub, int connection)
         fd_close(&connection);
     }
     sync_lock(&stub->mutex);
-    stub->count++;
+    stub->finished++;
     sync_wake_all(&stub->answered);
     sync_unlock(&stub->mutex);
 }
@@ -156,7 +158,7 @@ bool http_stub_wait(struct http_stub *stub, unsigned count)
     int64_t deadline = clock_deadline(20000);
     bool in_time = true;
     sync_lock(&stub->mutex);
-    while (stub->count < count && in_time) {
+    while (stub->finished < count && in_time) {
         in_time = sync_wait(&stub->answered, &stub->mutex, deadline);
     }
     sync_unlock(&stub->mutex);
@@ -166,7 +168,7 @@ bool http_stub_wait(struct http_stub *stub, unsigned count)
 unsigned http_stub_count(struct http_stub *stub)
 {
     sync_lock(&stub->mutex);
-    unsigned count = stub->count;
+    unsigned count = stub->taken;
     sync_unlock(&stub->mutex);
     return count;
 }

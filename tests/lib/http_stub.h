@@ -17,6 +17,7 @@ void http_stub_say(struct http_stub *stub, struct span reply);
 void http_stub_serve(struct http_stub *stub, struct span body);
 /* Waits until this many requests have been answered, or hang, since the start; false after 20 s. */
 bool http_stub_wait(struct http_stub *stub, unsigned count);
+/* Requests that came, whose answer may be under way. */
 unsigned http_stub_count(struct http_stub *stub);
 /* The last request, as it came. */
 void http_stub_last(struct http_stub *stub, struct buf *out);
