@@ -141,10 +141,20 @@ struct ckr_verdict ckr_done(void)
     return ckr_own(FRAME_OK);
 }
 
+struct ckr_verdict ckr_unfit(enum frame_unfit unfit)
+{
+    enum frame_class class = unfit == FRAME_FIT ? FRAME_OK : FRAME_UNFIT;
+    return (struct ckr_verdict){.class = class, .ckr = CKR_OK, .unfit = unfit};
+}
+
+bool ckr_is_vague(CK_RV ckr)
+{
+    return ckr == CKR_GENERAL_ERROR || ckr == CKR_FUNCTION_FAILED;
+}
+
 struct ckr_verdict ckr_decrypt_verdict(CK_RV ckr, CK_RV tampered)
 {
-    bool vague = ckr == CKR_GENERAL_ERROR || ckr == CKR_FUNCTION_FAILED;
-    if (vague && ckr == tampered) {
+    if (ckr_is_vague(ckr) && ckr == tampered) {
         return (struct ckr_verdict){.class = FRAME_CALLER_DATA, .ckr = ckr};
     }
     return ckr_verdict(ckr);

@@ -16,7 +16,8 @@ struct ckr_rule {
  * because the frame's class must reach the front unchanged. */
 struct ckr_verdict {
     enum frame_class class;
-    CK_RV ckr; /* CKR_OK when the worker itself decided */
+    CK_RV ckr;              /* CKR_OK when the worker itself decided */
+    enum frame_unfit unfit; /* with FRAME_UNFIT: why */
 };
 
 /* The rule of a code; unknown and vendor codes are class E. Never NULL. */
@@ -26,6 +27,10 @@ MUST_USE struct ckr_verdict ckr_verdict(CK_RV ckr);
 /* A verdict of the worker's own. */
 MUST_USE struct ckr_verdict ckr_own(enum frame_class class);
 MUST_USE struct ckr_verdict ckr_done(void);
+/* FRAME_UNFIT, or FRAME_OK for FRAME_FIT. */
+MUST_USE struct ckr_verdict ckr_unfit(enum frame_unfit unfit);
+/* Whether the code may be about the request as well as about the device. */
+bool ckr_is_vague(CK_RV ckr);
 /* The verdict of a decrypt call: a general failure that the probe saw for a tampered tag is the
  * caller's data, not the device. */
 MUST_USE struct ckr_verdict ckr_decrypt_verdict(CK_RV ckr, CK_RV tampered);

@@ -20,6 +20,7 @@ enum frame_kind {
     FRAME_GENERATE,  /* one item: key, input = label */
     FRAME_DESTROY,   /* one item: key.cka_id */
     FRAME_INVENTORY,
+    FRAME_ADOPT, /* one item: key.cka_id or input = label; the reply's bytes = attributes */
     FRAME_KIND_END
 };
 
@@ -37,7 +38,24 @@ enum frame_class {
     FRAME_KEY_SWAPPED,   /* the object is not the key that the identity names */
     FRAME_UNSUPPORTED,   /* the probe did not pass this */
     FRAME_EXISTS,        /* generate: CKA_ID is taken */
+    FRAME_UNFIT,         /* adopt: there is nothing to adopt; the item's bytes say why */
     FRAME_CLASS_END
+};
+
+/* Why the worker does not adopt what is on the token. */
+enum frame_unfit {
+    FRAME_FIT,
+    FRAME_UNFIT_MISSING,   /* no secret or private key has the name */
+    FRAME_UNFIT_SEVERAL,   /* more than one has the label */
+    FRAME_UNFIT_SHARED_ID, /* its CKA_ID is another key's too */
+    FRAME_UNFIT_NO_ID,     /* it has no CKA_ID, or a longer one than ours */
+    FRAME_UNFIT_NO_PUBLIC, /* a private key without its public object */
+    FRAME_UNFIT_ALGORITHM,
+    FRAME_UNFIT_ROLE,
+    FRAME_UNFIT_LEAKY,    /* its uses give other keys away */
+    FRAME_UNFIT_ASKING,   /* it wants the PIN before every use */
+    FRAME_UNFIT_UNPROVEN, /* it did not pass its first use */
+    FRAME_UNFIT_END
 };
 
 /* wire: magic u32, kind u8, op u8, class u8, 0 u8, count u32, body_len u32, deadline_ms u32, epoch
@@ -55,15 +73,15 @@ struct frame_head {
 /* One item in either direction; unused fields are empty. Spans borrow from the frame's body when
  * decoded. */
 struct frame_item {
-    struct token_key key; /* requests, and generate's reply (with its identity) */
+    struct token_key key; /* requests, and generate's and adopt's reply (with its identity) */
     enum token_mechanism mechanism;
     uint32_t bytes;
     bool reveal;
     enum frame_class class; /* replies */
     uint64_t ckr;           /* replies: the CK_RV behind the class, for the log */
-    struct span input;      /* request: input; reply: output (generate: the public key's DER) */
-    struct span aad;        /* request: AAD; reply: extra (IV) */
-    struct span iv;         /* request: IV; reply: revealed plaintext */
+    struct span input; /* request: input; reply: output (generate, adopt: the public key's DER) */
+    struct span aad;   /* request: AAD; reply: extra (IV) */
+    struct span iv;    /* request: IV; reply: revealed plaintext */
 };
 
 /* Appends a whole frame (head and items) to `out`; sets body_len and count itself. ERR_TOO_LARGE
@@ -101,7 +119,8 @@ MUST_USE struct err frame_decode_objects(const struct frame_head *head, struct s
                                          struct token_object **out, size_t *out_count);
 
 /* Replies repeat the request's kind and op. A reply whose class is not FRAME_OK speaks for the
- * whole call and has no item, or one that carries only the class and ckr. */
+ * whole call and has no item, or one that carries only the class, ckr and, for FRAME_UNFIT, bytes.
+ */
 
 /* Blocking transfer over a stream socket. The read waits until the monotonic deadline (poll), 0:
  * for ever. ERR_IO when the peer is gone, ERR_DEADLINE, ERR_CORRUPT. `body` is reset first and gets

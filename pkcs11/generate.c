@@ -13,7 +13,8 @@
 static bool is_sound(const struct frame_item *request)
 {
     const struct span label = request->input;
-    return algorithm_allows(request->key.algorithm, request->key.purpose) &&
+    return request->key.cka_id_len > 0 &&
+           algorithm_allows(request->key.algorithm, request->key.purpose) &&
            label.len <= TOKEN_TEXT_MAX &&
            (label.len == 0 || memchr(label.data, '\0', label.len) == NULL);
 }

@@ -5,6 +5,7 @@
 #include "pkcs11/reply.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/banned.h"
 
@@ -42,7 +43,47 @@ static const struct {
     [FRAME_UNSUPPORTED] = {"unsupported", ERR_UNSUPPORTED_BY_TOKEN, "the token does not do this",
                            false, false},
     [FRAME_EXISTS] = {"exists", ERR_CONFLICT, "the token has a key with this CKA_ID", false, false},
+    [FRAME_UNFIT] = {"unfit", ERR_UNSUPPORTED_OPERATION, "the key on the token is not fit", false,
+                     false},
 };
+
+static const struct {
+    enum err_code code;
+    const char *detail;
+} unfits[FRAME_UNFIT_END] = {
+    [FRAME_UNFIT_MISSING] = {ERR_NOT_FOUND,
+                             "no secret or private key on the token has this CKA_ID or label"},
+    [FRAME_UNFIT_SEVERAL] = {ERR_CONFLICT, "more than one secret or private key on the token has "
+                                           "this label: name the one by its CKA_ID"},
+    [FRAME_UNFIT_SHARED_ID] = {ERR_CONFLICT, "another key on the token has the same CKA_ID: give "
+                                             "each key a CKA_ID of its own"},
+    [FRAME_UNFIT_NO_ID] = {ERR_UNSUPPORTED_OPERATION,
+                           "the key has no CKA_ID of 1 to 32 bytes: give it one on the token"},
+    [FRAME_UNFIT_NO_PUBLIC] = {ERR_UNSUPPORTED_OPERATION,
+                               "the private key's public key is not on the token: put it there, "
+                               "with the same CKA_ID"},
+    [FRAME_UNFIT_ALGORITHM] = {ERR_UNSUPPORTED_OPERATION,
+                               "the type, size or curve of the key on the token is not that of the "
+                               "algorithm"},
+    [FRAME_UNFIT_ROLE] = {ERR_UNSUPPORTED_OPERATION,
+                          "the token does not allow the key to do what its purpose needs"},
+    [FRAME_UNFIT_LEAKY] = {ERR_UNSUPPORTED_OPERATION,
+                           "the token allows the key to decrypt as well as to wrap or unwrap keys, "
+                           "which would give those keys away"},
+    [FRAME_UNFIT_ASKING] = {ERR_UNSUPPORTED_OPERATION, "the key asks for the PIN before every use"},
+    [FRAME_UNFIT_UNPROVEN] = {ERR_UNSUPPORTED_OPERATION,
+                              "the key did not pass its first use: it may be restricted, or its "
+                              "public key may belong to another"},
+};
+
+bool reply_unfit(uint32_t bytes, struct err *out)
+{
+    if (bytes == FRAME_FIT || bytes >= FRAME_UNFIT_END) {
+        return false;
+    }
+    *out = err_new(unfits[bytes].code, __func__, "%s", unfits[bytes].detail);
+    return true;
+}
 
 struct err reply_error(enum frame_class class, enum token_op op)
 {
@@ -153,4 +194,18 @@ struct err reply_check_key(const struct token_key *request, const struct frame_i
     }
     bool with_constant = made->identity_len == AES_IDENTITY_LEN + AES_CONSTANT_LEN;
     return with_constant ? err_ok() : check_len("identity", made->identity_len, AES_IDENTITY_LEN);
+}
+
+struct err reply_check_adopted(const struct token_key *request, const struct frame_item *reply)
+{
+    struct token_key asked = *request;
+    ENSURE(reply->key.cka_id_len > 0, ERR_CORRUPT, "an adopted key without a CKA_ID");
+    ENSURE(reply->bytes >> TOKEN_ATTRIBUTE_COUNT == 0, ERR_CORRUPT, "attributes %#x", reply->bytes);
+    if (asked.cka_id_len == 0) {
+        memcpy(asked.cka_id, reply->key.cka_id, sizeof(asked.cka_id));
+        asked.cka_id_len = reply->key.cka_id_len;
+    }
+    TRY(check_len("extra", reply->aad.len, 0));
+    TRY(check_len("revealed key", reply->iv.len, 0));
+    return reply_check_key(&asked, reply);
 }

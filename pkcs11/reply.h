@@ -20,5 +20,10 @@ MUST_USE struct err reply_check_item(enum token_op op, const struct token_item *
 /* Likewise for new key material; a public key must be the one that the identity names. */
 MUST_USE struct err reply_check_key(const struct token_key *request,
                                     const struct frame_item *reply);
+/* Likewise for adopted material; a request without CKA_ID takes any. */
+MUST_USE struct err reply_check_adopted(const struct token_key *request,
+                                        const struct frame_item *reply);
+/* The error of a FRAME_UNFIT whose item has these bytes; false when there is no such reason. */
+bool reply_unfit(uint32_t bytes, struct err *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "pkcs11/search.h"
 
 #include "base/banned.h"
+#include "base/mem.h"
 
 struct ckr_verdict search_run(struct session *session, CK_ATTRIBUTE *list, CK_ULONG count,
                               struct search *out)
@@ -26,6 +27,31 @@ struct ckr_verdict search_by_id(struct session *session, struct span cka_id, str
     CK_ATTRIBUTE by_id = {
         .type = CKA_ID, .pValue = cryptoki_bytes(cka_id), .ulValueLen = cka_id.len};
     return search_run(session, &by_id, 1, out);
+}
+
+struct ckr_verdict search_keys(struct session *session, CK_ATTRIBUTE_TYPE type, struct span name,
+                               struct search_keys *out)
+{
+    static const struct {
+        CK_OBJECT_CLASS cka_class;
+        enum token_object_class class;
+    } classes[] = {{CKO_SECRET_KEY, TOKEN_OBJECT_SECRET}, {CKO_PRIVATE_KEY, TOKEN_OBJECT_PRIVATE}};
+    struct ckr_verdict verdict = ckr_done();
+    for (size_t i = 0; verdict.class == FRAME_OK && i < ARRAY_LEN(classes); i++) {
+        CK_OBJECT_CLASS cka_class = classes[i].cka_class;
+        CK_ATTRIBUTE list[] = {
+            {.type = CKA_CLASS, .pValue = &cka_class, .ulValueLen = sizeof(cka_class)},
+            {.type = type, .pValue = cryptoki_bytes(name), .ulValueLen = name.len},
+        };
+        struct search found = {0};
+        verdict = search_run(session, list, ARRAY_LEN(list), &found);
+        out->count += found.count;
+        if (found.count > 0) {
+            out->handle = found.handles[found.count - 1];
+            out->class = classes[i].class;
+        }
+    }
+    return verdict;
 }
 
 static struct ckr_verdict class_of(const struct session *session, CK_OBJECT_HANDLE object,

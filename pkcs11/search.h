@@ -19,6 +19,16 @@ MUST_USE struct ckr_verdict search_run(struct session *session, CK_ATTRIBUTE *li
 MUST_USE struct ckr_verdict search_by_id(struct session *session, struct span cka_id,
                                          struct search *out);
 
+/* Secret and private keys: how many there are, and the last of them. */
+struct search_keys {
+    CK_OBJECT_HANDLE handle;
+    enum token_object_class class;
+    CK_ULONG count;
+};
+/* Those whose CKA_ID or CKA_LABEL, as `type` says, is the name. */
+MUST_USE struct ckr_verdict search_keys(struct session *session, CK_ATTRIBUTE_TYPE type,
+                                        struct span name, struct search_keys *out);
+
 /* What bears one CKA_ID: how many of each, and the last of each. */
 struct bearers {
     struct material material;

@@ -195,6 +195,59 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     return counted(token, generate(&call, key, public_key));
 }
 
+/* Why there is nothing to adopt, or why the answer cannot be true. */
+static struct err refused(struct call *call)
+{
+    struct err why = err_ok();
+    if (call->reply.count != 1 || !reply_unfit(call->replies[0].bytes, &why)) {
+        struct err lie = err_new(ERR_CORRUPT, __func__, "a refusal without a reason");
+        return call_reject(call, &lie);
+    }
+    return why;
+}
+
+static struct err adopt(struct call *call, struct token_key *key, uint32_t *out_attributes,
+                        struct buf *public_key)
+{
+    struct err err = call_run(call);
+    enum frame_class class = err.code == ERR_OK ? call->replies[0].class : call->reply.class;
+    if (class == FRAME_UNFIT) {
+        return refused(call);
+    }
+    TRY(err);
+    TRY(reply_error(class, call->op));
+    const struct frame_item *found = &call->replies[0];
+    struct err lie = reply_check_adopted(&call->items[0].key, found);
+    if (lie.code != ERR_OK) {
+        return call_reject(call, &lie);
+    }
+    TRY(buf_append(public_key, found->input));
+    *key = found->key;
+    *out_attributes = found->bytes;
+    return err_ok();
+}
+
+struct err token_adopt(struct token *token, const struct token_selector *which,
+                       struct token_key *key, int64_t deadline_ns, uint32_t *out_attributes,
+                       struct buf *public_key)
+{
+    struct frame_item item = {.key = {.algorithm = key->algorithm,
+                                      .purpose = key->purpose,
+                                      .cka_id_len = which->cka_id.len}};
+    item.input = which->label != NULL ? span_text(which->label) : item.input;
+    ENSURE((item.input.len > 0) != (which->cka_id.len > 0), ERR_INVALID_FIELD,
+           "name the key on the token by its CKA_ID or by its label");
+    ENSURE(item.input.len <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD, "a label of more than %d bytes",
+           TOKEN_TEXT_MAX);
+    ENSURE(which->cka_id.len <= TOKEN_CKA_ID_MAX, ERR_INVALID_FIELD, "a CKA_ID has 1 to %d bytes",
+           TOKEN_CKA_ID_MAX);
+    if (which->cka_id.len > 0) {
+        memcpy(item.key.cka_id, which->cka_id.data, which->cka_id.len);
+    }
+    CLEANUP(call_end) struct call call = call_of(token, FRAME_ADOPT, &item, deadline_ns);
+    return counted(token, adopt(&call, key, out_attributes, public_key));
+}
+
 static struct err destroy(struct call *call)
 {
     struct err err = call_run(call);

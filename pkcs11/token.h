@@ -110,6 +110,22 @@ MUST_USE struct err token_run(struct token *token, enum token_op op, struct toke
  * made. ERR_UNSUPPORTED_BY_TOKEN; ERR_CONFLICT when CKA_ID is taken. */
 MUST_USE struct err token_generate(struct token *token, struct token_key *key, const char *label,
                                    int64_t deadline_ns, struct buf *public_key);
+/* What is on the token already: exactly one of the two. */
+struct token_selector {
+    struct span cka_id; /* empty: by label */
+    const char *label;  /* or NULL */
+};
+/* Takes over key material that somebody else put on the token: finds the one secret or private key
+ * that `which` names, proves that it is of the key's algorithm and may and can serve its purpose,
+ * and makes its identity. `key` carries algorithm and purpose in, CKA_ID and identity out;
+ * *out_attributes (1u << enum token_attribute) are the object's, for the caller to judge how well
+ * it is protected; public_key gets the DER SubjectPublicKeyInfo (empty for secret keys). Nothing on
+ * the token is changed; retried like an operation. ERR_NOT_FOUND; ERR_CONFLICT when the name or its
+ * CKA_ID fits more than one; ERR_UNSUPPORTED_OPERATION when the material is not fit, as the detail
+ * says; ERR_UNSUPPORTED_BY_TOKEN; ERR_INVALID_FIELD. */
+MUST_USE struct err token_adopt(struct token *token, const struct token_selector *which,
+                                struct token_key *key, int64_t deadline_ns,
+                                uint32_t *out_attributes, struct buf *public_key);
 /* Destroys every object with the CKA_ID and proves that none is left; ERR_NOT_FOUND when there was
  * none. */
 MUST_USE struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns);
@@ -175,7 +191,7 @@ struct token_probe {
     uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
 };
 /* Classes of the worker's answers (frame.h); index 0 is success and never counted. */
-#define TOKEN_ERROR_COUNT 12
+#define TOKEN_ERROR_COUNT 13
 struct token_status {
     enum token_state state;
     uint64_t epoch;    /* grows with every login */

@@ -33,6 +33,7 @@ const char *token_error_name(size_t class)
         [FRAME_KEY_SWAPPED] = "key_swapped",
         [FRAME_UNSUPPORTED] = "unsupported",
         [FRAME_EXISTS] = "exists",
+        [FRAME_UNFIT] = "unfit",
     };
     static_assert(TOKEN_ERROR_COUNT == FRAME_CLASS_END, "a name for each class");
     return names[class];

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
+#include "pkcs11/adopt.h"
 #include "pkcs11/generate.h"
 #include "pkcs11/inventory.h"
 #include "pkcs11/item.h"
@@ -53,7 +54,7 @@ static void log_verdict(const char *what, struct ckr_verdict verdict)
 static struct err answer_class(struct work *work, const struct frame_head *request,
                                struct ckr_verdict verdict)
 {
-    struct frame_item item = {.class = verdict.class, .ckr = verdict.ckr};
+    struct frame_item item = {.class = verdict.class, .ckr = verdict.ckr, .bytes = verdict.unfit};
     struct frame_head head = {.kind = request->kind,
                               .op = request->op,
                               .class = verdict.class,
@@ -149,22 +150,38 @@ static struct err answer_run(struct work *work, const struct frame_head *head)
     return verdict.class == FRAME_OK ? answer_items(work, head) : answer_class(work, head, verdict);
 }
 
+static struct ckr_verdict destroy_key(struct worker *worker, struct session *session,
+                                      const struct frame_item *request, struct frame_item *reply,
+                                      struct buf *results)
+{
+    (void)reply;
+    (void)results;
+    struct span cka_id = span_of(request->key.cka_id, request->key.cka_id_len);
+    return cka_id.len > 0 ? object_destroy(&worker->objects, session, cka_id)
+                          : ckr_own(FRAME_OUR_MISTAKE);
+}
+
+/* What is done about one key while others wait for their turn. */
+static const struct {
+    const char *what; /* for the log */
+    struct ckr_verdict (*run)(struct worker *worker, struct session *session,
+                              const struct frame_item *request, struct frame_item *reply,
+                              struct buf *results);
+} changes[FRAME_KIND_END] = {
+    [FRAME_GENERATE] = {"making a key", generate_key},
+    [FRAME_DESTROY] = {"destroying a key", destroy_key},
+    [FRAME_ADOPT] = {"adopting a key", adopt_key},
+};
+
 static struct ckr_verdict change_once(struct work *work, const struct frame_head *head,
                                       struct session *session)
 {
     struct worker *worker = work->worker;
-    const struct token_key *key = &work->requests[0].key;
-    struct ckr_verdict verdict;
     if (!turn_take(&worker->objects.turn, session->deadline_ns)) {
         return ckr_own(FRAME_CAPACITY);
     }
-    if (head->kind == FRAME_GENERATE) {
-        verdict =
-            generate_key(worker, session, &work->requests[0], &work->replies[0], &work->results);
-    } else {
-        struct span cka_id = span_of(key->cka_id, key->cka_id_len);
-        verdict = object_destroy(&worker->objects, session, cka_id);
-    }
+    struct ckr_verdict verdict = changes[head->kind].run(worker, session, &work->requests[0],
+                                                         &work->replies[0], &work->results);
     turn_give(&worker->objects.turn);
     return verdict;
 }
@@ -182,14 +199,14 @@ static struct ckr_verdict change(struct work *work, const struct frame_head *hea
         verdict = change_once(work, head, session);
     } while (mend_try(&mended, worker, session, &verdict));
     session_release(&worker->pool, session);
-    log_verdict(head->kind == FRAME_GENERATE ? "making a key" : "destroying a key", verdict);
+    log_verdict(changes[head->kind].what, verdict);
     return verdict;
 }
 
 static struct err answer_change(struct work *work, const struct frame_head *head)
 {
     work->replies[0] = (struct frame_item){0};
-    if (head->count != 1 || work->requests[0].key.cka_id_len == 0) {
+    if (head->count != 1) {
         return answer_class(work, head, ckr_own(FRAME_OUR_MISTAKE));
     }
     struct ckr_verdict verdict = change(work, head);
@@ -243,6 +260,7 @@ struct err work_answer(struct work *work, const struct frame_head *head)
         return answer_run(work, head);
     case FRAME_GENERATE:
     case FRAME_DESTROY:
+    case FRAME_ADOPT:
         return answer_change(work, head);
     case FRAME_INVENTORY:
         return answer_inventory(work, head);

@@ -1,7 +1,9 @@
 # The worker: the only program that loads a PKCS#11 module.
 add_library(hsmgate_worker STATIC
+  adopt.c
   ckr.c
   description.c
+  fitness.c
   generate.c
   identity.c
   inventory.c

@@ -23,7 +23,7 @@
 #include "base/sync.h"
 
 #define SECRET_MAX 64
-#define CALLS      5
+#define CALLS      6
 
 struct token {
     char *name;
@@ -223,37 +223,47 @@ static EVP_PKEY *make_pair(enum algorithm algorithm)
     }
 }
 
+/* The pair's identity, and its public half appended. */
+static struct err identify_pair(EVP_PKEY *pair, struct token_key *key, struct buf *public_key)
+{
+    unsigned char *spki = NULL;
+    int len = i2d_PUBKEY(pair, &spki);
+    assert(len > 0);
+    digest_of(DIGEST_SHA256, span_of(spki, (size_t)len), key->identity);
+    key->identity_len = SHA256_LEN;
+    struct err err = buf_append(public_key, span_of(spki, (size_t)len));
+    OPENSSL_free(spki);
+    return err;
+}
+
 static struct err generate_pair(struct token *token, struct token_key *key, struct fake_key *made,
                                 struct buf *public_key)
 {
-    struct span cka_id = span_of(key->cka_id, key->cka_id_len);
     unsigned char *der = NULL;
-    unsigned char *spki = NULL;
-    uint8_t hash[DIGEST_MAX];
     made->pair = make_pair(key->algorithm);
     int len = i2d_PrivateKey(made->pair, &der);
-    int spki_len = i2d_PUBKEY(made->pair, &spki);
-    assert(len > 0 && spki_len > 0);
-    struct err err = save(token, cka_id, made, span_of(der, (size_t)len));
-    if (err.code == ERR_OK) {
-        err = buf_append(public_key, span_of(spki, (size_t)spki_len));
-    }
+    assert(len > 0);
+    struct err err =
+        save(token, span_of(key->cka_id, key->cka_id_len), made, span_of(der, (size_t)len));
     OPENSSL_free(der);
-    OPENSSL_free(spki);
-    digest_of(DIGEST_SHA256, buf_span(public_key), hash);
-    memcpy(key->identity, hash, SHA256_LEN);
-    key->identity_len = SHA256_LEN;
-    return err;
+    TRY(err);
+    return identify_pair(made->pair, key, public_key);
+}
+
+static void identify_secret(const struct fake_key *made, struct token_key *key)
+{
+    struct span parts[] = {span_of(key->cka_id, key->cka_id_len),
+                           span_of(made->secret, sizeof(made->secret))};
+    digest_sha256_parts(parts, 2, key->identity);
+    key->identity_len = 16;
 }
 
 static struct err generate_secret(struct token *token, struct token_key *key, struct fake_key *made)
 {
-    struct span cka_id = span_of(key->cka_id, key->cka_id_len);
     random_bytes(made->secret, sizeof(made->secret));
-    struct span parts[] = {cka_id, span_of(made->secret, sizeof(made->secret))};
-    digest_sha256_parts(parts, 2, key->identity);
-    key->identity_len = 16;
-    return save(token, cka_id, made, parts[1]);
+    identify_secret(made, key);
+    return save(token, span_of(key->cka_id, key->cka_id_len), made,
+                span_of(made->secret, sizeof(made->secret)));
 }
 
 static struct err make_key(struct token *token, struct token_key *key, const char *label,
@@ -390,6 +400,60 @@ struct err token_inventory(struct token *token, int64_t deadline_ns, struct toke
     struct fake_fault fault = due_fault(token, FAKE_INVENTORY);
     TRY(before(&fault));
     return after(&fault, inventory(token, out, out_count));
+}
+
+/* The only secret or private object that `which` names. */
+static struct err find(struct token *token, const struct token_selector *which,
+                       struct token_object *out)
+{
+    CLEANUP(mem_free_at) struct token_object *objects = NULL;
+    size_t count = 0;
+    size_t found = 0;
+    TRY(inventory(token, &objects, &count));
+    for (size_t i = 0; i < count; i++) {
+        const struct token_object *object = &objects[i];
+        bool named = which->label != NULL
+                         ? strcmp(object->label, which->label) == 0
+                         : span_equal(span_of(object->cka_id, object->cka_id_len), which->cka_id);
+        if (named && object->class != TOKEN_OBJECT_PUBLIC) {
+            *out = *object;
+            found++;
+        }
+    }
+    ENSURE(found > 0, ERR_NOT_FOUND, "there is no such object");
+    ENSURE(found == 1, ERR_CONFLICT, "more than one object has this label");
+    return err_ok();
+}
+
+static struct err adopt(struct token *token, const struct token_selector *which,
+                        struct token_key *key, uint32_t *out_attributes, struct buf *public_key)
+{
+    CLEANUP(fake_key_clear) struct fake_key found = {0};
+    struct token_object object;
+    TRY(find(token, which, &object));
+    ENSURE(object.algorithm == key->algorithm, ERR_UNSUPPORTED_OPERATION,
+           "the key is of another algorithm");
+    ENSURE((object.attributes & roles[key->purpose]) == roles[key->purpose],
+           ERR_UNSUPPORTED_OPERATION, "the key is not for this purpose");
+    memcpy(key->cka_id, object.cka_id, object.cka_id_len);
+    key->cka_id_len = object.cka_id_len;
+    TRY(load(token, span_of(key->cka_id, key->cka_id_len), &found));
+    *out_attributes = found.attributes;
+    if (found.pair != NULL) {
+        return identify_pair(found.pair, key, public_key);
+    }
+    identify_secret(&found, key);
+    return err_ok();
+}
+
+struct err token_adopt(struct token *token, const struct token_selector *which,
+                       struct token_key *key, int64_t deadline_ns, uint32_t *out_attributes,
+                       struct buf *public_key)
+{
+    (void)deadline_ns;
+    struct fake_fault fault = due_fault(token, FAKE_ADOPT);
+    TRY(before(&fault));
+    return after(&fault, adopt(token, which, key, out_attributes, public_key));
 }
 
 size_t fake_token_count(struct token *token)

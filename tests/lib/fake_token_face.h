@@ -5,7 +5,7 @@
 
 #include "pkcs11/token.h"
 
-enum fake_call { FAKE_NONE, FAKE_GENERATE, FAKE_DESTROY, FAKE_RUN, FAKE_INVENTORY };
+enum fake_call { FAKE_NONE, FAKE_GENERATE, FAKE_DESTROY, FAKE_RUN, FAKE_INVENTORY, FAKE_ADOPT };
 enum fake_action {
     FAKE_REFUSE,  /* the call does nothing and gives the fault's code */
     FAKE_LOSE,    /* the call does its work and gives the fault's code all the same */

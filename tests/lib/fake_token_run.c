@@ -380,6 +380,19 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     abort();
 }
 
+struct err token_adopt(struct token *token, const struct token_selector *which,
+                       struct token_key *key, int64_t deadline_ns, uint32_t *out_attributes,
+                       struct buf *public_key)
+{
+    (void)token;
+    (void)which;
+    (void)key;
+    (void)deadline_ns;
+    (void)out_attributes;
+    (void)public_key;
+    abort();
+}
+
 struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns)
 {
     (void)token;

@@ -14,6 +14,9 @@ struct fake_key {
     uint8_t cka_id[TOKEN_CKA_ID_MAX];
     size_t cka_id_len;
     EVP_PKEY *pkey;
+    bool foreign; /* fake_token_import */
+    char label[TOKEN_TEXT_MAX + 1];
+    uint32_t attributes;
 };
 
 struct token {
@@ -63,31 +66,74 @@ const char *token_name(const struct token *token)
     return token->name;
 }
 
+static struct fake_key *make(struct token *token, struct span cka_id)
+{
+    assert_true(token->key_count < KEYS_MAX && cka_id.len <= TOKEN_CKA_ID_MAX);
+    struct fake_key *made = &token->keys[token->key_count];
+    memcpy(made->cka_id, cka_id.data, cka_id.len);
+    made->cka_id_len = cka_id.len;
+    made->pkey = EVP_EC_gen("P-256");
+    assert_non_null(made->pkey);
+    return made;
+}
+
+void fake_token_import(struct token *token, struct span cka_id, const char *label,
+                       uint32_t attributes)
+{
+    struct fake_key *made = make(token, cka_id);
+    made->foreign = true;
+    made->attributes = attributes;
+    snprintf(made->label, sizeof(made->label), "%s", label);
+    token->key_count++;
+}
+
+static struct err identify(const struct fake_key *made, struct token_key *key,
+                           struct buf *public_key)
+{
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(made->pkey, &der);
+    assert_true(len > 0);
+    struct span spki = span_of(der, (size_t)len);
+    digest_of(DIGEST_SHA256, spki, key->identity);
+    key->identity_len = SHA256_LEN;
+    struct err err = buf_append(public_key, spki);
+    OPENSSL_free(der);
+    return err;
+}
+
 struct err token_generate(struct token *token, struct token_key *key, const char *label,
                           int64_t deadline_ns, struct buf *public_key)
 {
     (void)label;
     (void)deadline_ns;
     TRY(scripted());
-    assert_true(token->key_count < KEYS_MAX);
-    struct fake_key *made = &token->keys[token->key_count];
-    memcpy(made->cka_id, key->cka_id, key->cka_id_len);
-    made->cka_id_len = key->cka_id_len;
-    made->pkey = EVP_EC_gen("P-256");
-    assert_non_null(made->pkey);
-
-    uint8_t *der = NULL;
-    uint8_t identity[DIGEST_MAX];
-    int len = i2d_PUBKEY(made->pkey, &der);
-    assert_true(len > 0);
-    struct span spki = span_of(der, (size_t)len);
-    digest_of(DIGEST_SHA256, spki, identity);
-    memcpy(key->identity, identity, SHA256_LEN);
-    key->identity_len = SHA256_LEN;
-    struct err err = buf_append(public_key, spki);
-    OPENSSL_free(der);
+    const struct fake_key *made = make(token, span_of(key->cka_id, key->cka_id_len));
+    struct err err = identify(made, key, public_key);
     token->key_count++;
     return err;
+}
+
+struct err token_adopt(struct token *token, const struct token_selector *which,
+                       struct token_key *key, int64_t deadline_ns, uint32_t *out_attributes,
+                       struct buf *public_key)
+{
+    (void)deadline_ns;
+    TRY(scripted());
+    for (size_t i = 0; i < token->key_count; i++) {
+        const struct fake_key *have = &token->keys[i];
+        bool named = which->label != NULL
+                         ? strcmp(have->label, which->label) == 0
+                         : span_equal(span_of(have->cka_id, have->cka_id_len), which->cka_id);
+        if (named && have->foreign) {
+            ENSURE(key->algorithm == ALGORITHM_ECDSA_P256, ERR_UNSUPPORTED_OPERATION,
+                   "the key is of another algorithm");
+            memcpy(key->cka_id, have->cka_id, have->cka_id_len);
+            key->cka_id_len = have->cka_id_len;
+            *out_attributes = have->attributes;
+            return identify(have, key, public_key);
+        }
+    }
+    return err_new(ERR_NOT_FOUND, __func__, "no key has this name");
 }
 
 static EVP_PKEY *find(struct token *token, const struct token_key *key)
@@ -142,13 +188,25 @@ struct err token_destroy(struct token *token, struct span cka_id, int64_t deadli
     return scripted();
 }
 
+/* Private halves only. */
 struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
                            size_t *out_count)
 {
-    (void)token;
     (void)deadline_ns;
-    *out = NULL;
-    *out_count = 0;
+    TRY(scripted());
+    *out_count = token->key_count;
+    *out = mem_array(*out_count + 1, sizeof(**out));
+    for (size_t i = 0; i < *out_count; i++) {
+        const struct fake_key *have = &token->keys[i];
+        struct token_object *object = &(*out)[i];
+        *object = (struct token_object){.class = TOKEN_OBJECT_PRIVATE,
+                                        .has_algorithm = true,
+                                        .algorithm = ALGORITHM_ECDSA_P256,
+                                        .attributes = have->attributes,
+                                        .cka_id_len = have->cka_id_len};
+        memcpy(object->cka_id, have->cka_id, have->cka_id_len);
+        memcpy(object->label, have->label, sizeof(have->label));
+    }
     return err_ok();
 }
 

@@ -76,6 +76,10 @@ void fake_token_fail(enum err_code code);
 enum fake_honesty { FAKE_HONEST, FAKE_LYING };
 void fake_token_signs(enum fake_honesty honesty);
 struct token *fake_token_make(const char *name);
+/* Puts a P-256 pair on the token that somebody else made, with these attributes (1u << enum
+ * token_attribute). */
+void fake_token_import(struct token *token, struct span cka_id, const char *label,
+                       uint32_t attributes);
 void fake_token_free(struct token *token);
 
 #endif

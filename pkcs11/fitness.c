@@ -1,0 +1,53 @@
+/* fitness: the rules for adoption, on what a description says and nothing else.
+ *
+ * What we make ourselves is right by template; what others made is judged by what it may do. A role
+ * that the key lacks is refused here with its reason, not found at the first use. Roles that it has
+ * besides are taken, unless they give keys away: the worker uses a key for its purpose alone. */
+#include "pkcs11/fitness.h"
+
+#include "base/banned.h"
+
+#define BIT(attribute) (1u << TOKEN_ATTRIBUTE_##attribute)
+
+/* MACs are checked by making them again, so CKA_VERIFY is not needed. */
+static const uint32_t roles[PURPOSE_COUNT] = {
+    [PURPOSE_ENCRYPT] = BIT(ENCRYPTS) | BIT(DECRYPTS),
+    [PURPOSE_MAC] = BIT(SIGNS),
+    [PURPOSE_SIGN] = BIT(SIGNS),
+    [PURPOSE_DECRYPT] = BIT(DECRYPTS),
+};
+
+static bool has_all(const struct token_object *object, uint32_t attributes)
+{
+    return (object->attributes & attributes) == attributes;
+}
+
+/* Who can wrap any key of the token under this one, and decrypt what comes out, has that key in
+ * clear (Clulow 2003): a secret key that may WRAP and DECRYPT is refused. A key that may UNWRAP and
+ * DECRYPT opens in clear what others wrapped for it, where they meant it to become an object of the
+ * token; that alone is how common tools make and import RSA keys, and only what was wrapped for
+ * this key is at stake. When such a key is EXTRACTABLE too, the same goes wherever it is taken,
+ * and it is refused, secret or private. WRAP on a public half does not count: the token lets
+ * anybody bring a public key of their own to wrap with. */
+static bool is_leaky(const struct token_object *object)
+{
+    return has_all(object, BIT(WRAPS) | BIT(DECRYPTS)) ||
+           has_all(object, BIT(UNWRAPS) | BIT(DECRYPTS) | BIT(EXTRACTABLE));
+}
+
+enum frame_unfit fitness_judge(const struct token_object *object, const struct token_key *key)
+{
+    if (object->cka_id_len == 0) {
+        return FRAME_UNFIT_NO_ID;
+    }
+    if (!object->has_algorithm || object->algorithm != key->algorithm) {
+        return FRAME_UNFIT_ALGORITHM;
+    }
+    if (is_leaky(object)) {
+        return FRAME_UNFIT_LEAKY;
+    }
+    if (!has_all(object, roles[key->purpose])) {
+        return FRAME_UNFIT_ROLE;
+    }
+    return has_all(object, BIT(ALWAYS_AUTHENTICATE)) ? FRAME_UNFIT_ASKING : FRAME_FIT;
+}
