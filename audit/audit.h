@@ -106,4 +106,12 @@ MUST_USE struct err audit_get_checkpoint(struct audit *audit, struct buf *out);
 MUST_USE struct err audit_read(struct audit *audit, uint64_t after, size_t limit, struct buf *out,
                                uint64_t *out_last);
 
+/* Bytes done and in all; false ends the copy. */
+typedef bool audit_progress(void *arg, uint64_t done, uint64_t total);
+/* Copies the log as it stands, with leaves and checkpoints, into a new folder while it goes on; the
+ * head over what was copied comes out. The copy opens as a log. ERR_IO, ERR_CORRUPT, ERR_DEADLINE:
+ * stopped; what was copied stays for the caller to remove. */
+MUST_USE struct err audit_backup(struct audit *audit, const char *folder, audit_progress *progress,
+                                 void *arg, struct tree_head *out);
+
 #endif

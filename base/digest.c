@@ -6,12 +6,17 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/encoding.h"
+#include "base/file.h"
 #include "base/mem.h"
+
+#define FILE_CHUNK 65536
 
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *fetched[DIGEST_COUNT]; /* written once under fetch_once */
@@ -72,6 +77,49 @@ void digest_of(enum digest digest, struct span bytes, uint8_t out[DIGEST_MAX])
 void digest_sha256_parts(const struct span *parts, size_t count, uint8_t out[SHA256_LEN])
 {
     digest_parts(DIGEST_SHA256, parts, count, out);
+}
+
+static void ctx_free(EVP_MD_CTX **ctx)
+{
+    EVP_MD_CTX_free(*ctx);
+}
+
+/* False at the end of the file. */
+static struct err update_from(int fd, EVP_MD_CTX *ctx, uint64_t *len, bool *out_more)
+{
+    uint8_t chunk[FILE_CHUNK];
+    ssize_t got = read(fd, chunk, sizeof(chunk));
+    if (got < 0 && errno == EINTR) {
+        *out_more = true;
+        return err_ok();
+    }
+    ENSURE(got >= 0, ERR_IO, "the file cannot be read: %s", strerrordesc_np(errno));
+    if (EVP_DigestUpdate(ctx, chunk, (size_t)got) != 1) {
+        abort();
+    }
+    *len += (uint64_t)got;
+    *out_more = got > 0;
+    return err_ok();
+}
+
+struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_t *out_len)
+{
+    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    ENSURE(fd >= 0, ERR_IO, "the file cannot be opened: %s", strerrordesc_np(errno));
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, provider_digest(DIGEST_SHA256), NULL) != 1) {
+        abort();
+    }
+    uint64_t len = 0;
+    bool more = true;
+    while (more) {
+        TRY(update_from(fd, ctx, &len, &more));
+    }
+    if (EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
+        abort();
+    }
+    *out_len = len;
+    return err_ok();
 }
 
 void random_bytes(void *out, size_t len)
