@@ -71,6 +71,7 @@ struct version {
 };
 
 enum rotation_mode { ROTATION_MANUAL, ROTATION_AUTOMATIC };
+const char *rotation_mode_name(enum rotation_mode mode);
 
 struct rotation_policy { /* seconds; 0: not set */
     int64_t every;
@@ -359,6 +360,7 @@ enum operation {
     OPERATION_MANAGE_TOKENS,
     OPERATION_MANAGE_GRANTS,
     OPERATION_READ_AUDIT,
+    OPERATION_MANAGE_GATEWAY,
     OPERATION_COUNT
 };
 #define OPERATION_BIT(operation) (1u << (operation))

@@ -44,3 +44,8 @@ bool classification_by_name(struct span name, enum classification *out)
     }
     return false;
 }
+
+const char *rotation_mode_name(enum rotation_mode mode)
+{
+    return mode == ROTATION_AUTOMATIC ? "automatic" : "manual";
+}

@@ -27,6 +27,7 @@ static const char *const names[OPERATION_COUNT] = {
     [OPERATION_MANAGE_TOKENS] = "manage-tokens",
     [OPERATION_MANAGE_GRANTS] = "manage-grants",
     [OPERATION_READ_AUDIT] = "read-audit",
+    [OPERATION_MANAGE_GATEWAY] = "manage-gateway",
 };
 _Static_assert(OPERATION_COUNT <= 32, "one bit each");
 

@@ -63,6 +63,16 @@ static struct err find_version(const struct making *making, const struct key **o
     return err_ok();
 }
 
+/* Material that is there already is looked at again: only now does it get its identity. */
+static struct err adopt(const struct making *making, struct token_key *key, struct buf *public_key)
+{
+    uint8_t id[TOKEN_CKA_ID_MAX];
+    memcpy(id, key->cka_id, key->cka_id_len);
+    struct token_selector which = {.cka_id = span_of(id, key->cka_id_len)};
+    uint32_t attributes = 0; /* judged, and kept with the row, when it was reserved */
+    return token_adopt(making->token, &which, key, making->deadline_ns, &attributes, public_key);
+}
+
 static struct err generate(const struct making *making, struct token_key *key,
                            struct buf *public_key)
 {
@@ -145,7 +155,7 @@ struct err making_finish(const struct making *making)
 
     failpoint_hit(FAILPOINT_RESERVED);
     CLEANUP(buf_clear) struct buf public_key = {0};
-    struct err err = generate(making, &token_key, &public_key);
+    struct err err = (version->adopted ? adopt : generate)(making, &token_key, &public_key);
     if (err.code != ERR_OK) {
         bool nothing_made = err.code == ERR_CONFLICT || err.code == ERR_OVERLOADED;
         return undo_failed(making, nothing_made ? disown : making_undo, err);

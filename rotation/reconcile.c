@@ -2,10 +2,7 @@
  *
  * Destructions that had begun are finished. Versions that never were finished are undone unless
  * somebody has claimed their key, for the gateway may be making keys already. Objects that no row
- * knows are named in the log and left alone: they may be another program's. Rows are read after the
- * inventory, so that an object made meanwhile is no orphan; rows made after the start are not
- * missed. */
-#include <stdlib.h>
+ * knows are named in the log and left alone: they may be another program's. */
 #include <string.h>
 
 #include "base/encoding.h"
@@ -17,77 +14,14 @@
 #define PAGE      1000
 #define NAMED_MAX 20
 
-struct object {
-    uint8_t cka_id[TOKEN_CKA_ID_MAX];
-    size_t cka_id_len;
-    bool known;
-};
-
-/* The token's objects by CKA_ID, both halves of a pair as one. */
-struct inventory {
-    struct object *objects;
-    size_t count;
-};
-
-static void inventory_clear(struct inventory *inventory)
-{
-    mem_free(inventory->objects);
-}
-
-static int compare_objects(const void *a, const void *b)
-{
-    const struct object *left = a;
-    const struct object *right = b;
-    if (left->cka_id_len != right->cka_id_len) {
-        return left->cka_id_len < right->cka_id_len ? -1 : 1;
-    }
-    return memcmp(left->cka_id, right->cka_id, left->cka_id_len);
-}
-
-static struct err inventory_read(struct token *token, int64_t deadline_ns, struct inventory *out)
-{
-    CLEANUP(mem_free_at) struct token_object *listed = NULL;
-    size_t count = 0;
-    TRY(token_inventory(token, deadline_ns, &listed, &count));
-    out->objects = mem_array(count, sizeof(*out->objects));
-    for (size_t i = 0; i < count; i++) {
-        out->objects[i].cka_id_len = listed[i].cka_id_len;
-        memcpy(out->objects[i].cka_id, listed[i].cka_id, listed[i].cka_id_len);
-    }
-    qsort(out->objects, count, sizeof(*out->objects), compare_objects);
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || compare_objects(&out->objects[out->count - 1], &out->objects[i]) != 0) {
-            out->objects[out->count] = out->objects[i];
-            out->count++;
-        }
-    }
-    return err_ok();
-}
-
-static struct object *inventory_find(const struct inventory *inventory,
-                                     const struct version *version)
-{
-    struct object wanted = {.cka_id_len = version->cka_id_len};
-    memcpy(wanted.cka_id, version->cka_id, version->cka_id_len);
-    return inventory->count == 0 ? NULL
-                                 : bsearch(&wanted, inventory->objects, inventory->count,
-                                           sizeof(wanted), compare_objects);
-}
-
 /* One reconcile of one token. */
 struct pass {
     const struct rotation *rotation;
     struct token *token;
     const struct moment *moment;
     int64_t deadline_ns;
-    struct inventory inventory;
     struct reconcile_report report;
 };
-
-static void pass_clear(struct pass *pass)
-{
-    inventory_clear(&pass->inventory);
-}
 
 /* Calls `visit` for every key of the token, page by page. */
 static struct err for_each_key(struct pass *pass,
@@ -169,44 +103,44 @@ static struct err undo_key(struct pass *pass, const struct key *key)
     return err_ok();
 }
 
-static bool wants_material(const struct version *version)
+static void report_orphan(const struct pass *pass, const struct token_object *object)
 {
-    return !making_is_unfinished(version) && version->state != VERSION_DESTROYED &&
-           !version->destroying;
-}
-
-static struct err match_key(struct pass *pass, const struct key *key)
-{
-    for (size_t i = 0; i < key->version_count; i++) {
-        const struct version *version = &key->versions[i];
-        struct object *object = inventory_find(&pass->inventory, version);
-        if (object != NULL) {
-            object->known = true;
-            continue;
-        }
-        if (!wants_material(version) || version->created_at >= pass->moment->now) {
-            continue;
-        }
-        pass->report.missing++;
-        if (pass->report.missing <= NAMED_MAX) {
-            log_error("rotation", "%s@%u: its material is not on the token %s", key->name,
-                      version->number, token_name(pass->token));
-        }
-    }
-    return err_ok();
-}
-
-static void report_orphan(struct pass *pass, const struct object *object)
-{
-    pass->report.orphans++;
-    if (pass->report.orphans > NAMED_MAX) {
-        return;
-    }
     CLEANUP(buf_clear) struct buf hex = {0};
     struct err err = hex_encode(span_of(object->cka_id, object->cka_id_len), &hex);
     log_warning("rotation", "token %s holds an object that no key knows, CKA_ID %.*s",
                 token_name(pass->token), err.code == ERR_OK ? (int)hex.len : 0,
                 hex.data != NULL ? (const char *)hex.data : "");
+}
+
+static bool same_id(const struct token_object *a, const struct token_object *b)
+{
+    return span_equal(span_of(a->cka_id, a->cka_id_len), span_of(b->cka_id, b->cka_id_len));
+}
+
+/* Both halves of a pair are one. */
+static void report_orphans(struct pass *pass, const struct inventory *inventory)
+{
+    for (size_t i = 0; i < inventory->count; i++) {
+        const struct inventory_entry *entry = &inventory->entries[i];
+        bool again = i > 0 && same_id(&entry->object, &inventory->entries[i - 1].object);
+        if (entry->status == INVENTORY_OURS || again) {
+            continue;
+        }
+        pass->report.orphans++;
+        if (pass->report.orphans <= NAMED_MAX) {
+            report_orphan(pass, &entry->object);
+        }
+    }
+}
+
+static void report_missing(struct pass *pass, const struct inventory *inventory)
+{
+    pass->report.missing = inventory->missing_count;
+    for (size_t i = 0; i < inventory->missing_count && i < NAMED_MAX; i++) {
+        log_error("rotation", "%s@%u: its material is not on the token %s",
+                  inventory->missing[i].key, inventory->missing[i].version,
+                  token_name(pass->token));
+    }
 }
 
 static void report_rest(const struct pass *pass)
@@ -223,18 +157,14 @@ struct err rotation_reconcile(const struct rotation *rotation, struct token *tok
                               const struct moment *moment, int64_t deadline_ns,
                               struct reconcile_report *out)
 {
-    CLEANUP(pass_clear)
+    CLEANUP(inventory_clear) struct inventory inventory = {0};
     struct pass pass = {
         .rotation = rotation, .token = token, .moment = moment, .deadline_ns = deadline_ns};
     TRY(for_each_key(&pass, finish_destructions));
     TRY(for_each_key(&pass, undo_key));
-    TRY(inventory_read(token, deadline_ns, &pass.inventory));
-    TRY(for_each_key(&pass, match_key));
-    for (size_t i = 0; i < pass.inventory.count; i++) {
-        if (!pass.inventory.objects[i].known) {
-            report_orphan(&pass, &pass.inventory.objects[i]);
-        }
-    }
+    TRY(rotation_inventory(rotation, token, moment, deadline_ns, &inventory));
+    report_orphans(&pass, &inventory);
+    report_missing(&pass, &inventory);
     report_rest(&pass);
     *out = pass.report;
     return err_ok();

@@ -8,6 +8,7 @@ struct rotating {
     struct span name;
     enum making_end end;
     enum plan_haste haste;
+    const struct rotation_adoption *adoption; /* NULL: the token makes new material */
 };
 /* As rotation_rotate; the caller says how it ends. */
 MUST_USE struct err rotating_make(const struct rotation *rotation, const struct rotating *rotating,

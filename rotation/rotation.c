@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rotation/adopt.h"
 #include "rotation/making.h"
 #include "rotation/moving.h"
 #include "rotation/rotating.h"
@@ -69,21 +70,60 @@ static struct err clear_leftover(const struct rotation *rotation, const struct m
     return making_undo_unfinished(&leftover, &undone);
 }
 
+/* Where the next version's material is to be found: under a fresh CKA_ID, or where it is already.
+ */
+struct source {
+    struct version_source version;
+    uint8_t fresh[MAKING_CKA_ID_LEN];
+    struct adopted adopted;
+};
+
+static struct err choose_source(const struct adopting *adopting, struct source *out)
+{
+    if (adopting->adoption == NULL) {
+        TRY(making_cka_id(adopting->approvals, out->fresh));
+        out->version = (struct version_source){.cka_id = span_of(out->fresh, sizeof(out->fresh))};
+        return err_ok();
+    }
+    TRY(adopt_find(adopting, &out->adopted));
+    const struct token_key *key = &out->adopted.key;
+    out->version = (struct version_source){.cka_id = span_of(key->cka_id, key->cka_id_len),
+                                           .adopted = true,
+                                           .attributes = out->adopted.attributes};
+    return err_ok();
+}
+
+/* A CKA_ID of ours is never met twice, an adopted one may be. */
+static struct err reserved(const struct source *source, struct err err)
+{
+    ENSURE(err.code != ERR_CONFLICT || !source->version.adopted, ERR_CONFLICT,
+           "this material is a version of a key already");
+    return err;
+}
+
 static struct err create_claimed(const struct rotation *rotation, const struct key_spec *spec,
+                                 const struct rotation_adoption *adoption,
                                  const struct making *making)
 {
-    uint8_t cka_id[MAKING_CKA_ID_LEN] = {0};
+    struct source source = {0};
+    struct adopting adopting = {.token = making->token,
+                                .adoption = adoption,
+                                .algorithm = spec->algorithm,
+                                .purpose = spec->purpose,
+                                .approvals = spec->facts.approval.m,
+                                .deadline_ns = making->deadline_ns};
     CLEANUP(key_release_at) const struct key *taken = keystore_find(making->store, making->name);
     ENSURE(taken == NULL, ERR_CONFLICT, "a key with this name is there already");
     TRY(clear_leftover(rotation, making));
-    TRY(making_cka_id(spec->facts.approval.m, cka_id));
-    struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
-    TRY(keystore_reserve_key(making->store, spec, &source, making->moment->now));
+    TRY(choose_source(&adopting, &source));
+    TRY(reserved(&source,
+                 keystore_reserve_key(making->store, spec, &source.version, making->moment->now)));
     return making_finish(making);
 }
 
-struct err rotation_create_key(const struct rotation *rotation, const struct key_spec *spec,
-                               const struct moment *moment, int64_t deadline_ns)
+struct err rotation_adopt_key(const struct rotation *rotation, const struct key_spec *spec,
+                              const struct rotation_adoption *adoption, const struct moment *moment,
+                              int64_t deadline_ns)
 {
     struct making making = {.store = rotation->store,
                             .name = span_text(spec->name),
@@ -94,9 +134,15 @@ struct err rotation_create_key(const struct rotation *rotation, const struct key
                             .deadline_ns = deadline_ns};
     TRY(supported_token(rotation, spec->token, spec->algorithm, spec->purpose, &making.token));
     TRY(keystore_claim(rotation->store, making.name));
-    struct err err = create_claimed(rotation, spec, &making);
+    struct err err = create_claimed(rotation, spec, adoption, &making);
     keystore_unclaim(rotation->store, making.name);
     return err;
+}
+
+struct err rotation_create_key(const struct rotation *rotation, const struct key_spec *spec,
+                               const struct moment *moment, int64_t deadline_ns)
+{
+    return rotation_adopt_key(rotation, spec, NULL, moment, deadline_ns);
 }
 
 /* The published version that waits to be promoted, or NULL. */
@@ -123,28 +169,34 @@ static struct err already_pending(const struct version *version)
 }
 
 static struct err make_next(const struct rotation *rotation, const struct key *key,
-                            struct making *making)
+                            const struct rotation_adoption *adoption, struct making *making)
 {
-    uint8_t cka_id[MAKING_CKA_ID_LEN] = {0};
+    struct source source = {0};
     TRY(supported_token(rotation, key->token, key->algorithm, key->purpose, &making->token));
     TRY(clear_leftover(rotation, making));
-    TRY(making_cka_id(key->facts.approval.m, cka_id));
-    struct version_source source = {.cka_id = span_of(cka_id, sizeof(cka_id))};
-    TRY(keystore_reserve_version(making->store, making->name, &source, making->moment->now,
-                                 &making->number));
+    struct adopting adopting = {.token = making->token,
+                                .adoption = adoption,
+                                .algorithm = key->algorithm,
+                                .purpose = key->purpose,
+                                .approvals = key->facts.approval.m,
+                                .deadline_ns = making->deadline_ns};
+    TRY(choose_source(&adopting, &source));
+    TRY(reserved(&source, keystore_reserve_version(making->store, making->name, &source.version,
+                                                   making->moment->now, &making->number)));
     return making_finish(making);
 }
 
 /* A version that waits already is the next one: making another would only leave it behind. */
-static struct err rotate_claimed(const struct rotation *rotation, struct making *making)
+static struct err rotate_claimed(const struct rotation *rotation,
+                                 const struct rotation_adoption *adoption, struct making *making)
 {
     CLEANUP(key_release_at) const struct key *key = keystore_find(making->store, making->name);
     ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
     const struct version *waiting = waiting_version(key);
     if (waiting == NULL) {
-        return make_next(rotation, key, making);
+        return make_next(rotation, key, adoption, making);
     }
-    if (making->end == MAKING_PENDING) {
+    if (making->end == MAKING_PENDING || adoption != NULL) {
         return already_pending(waiting);
     }
     making->number = waiting->number;
@@ -162,7 +214,7 @@ struct err rotating_make(const struct rotation *rotation, const struct rotating 
                             .started_ns = clock_mono_ns(),
                             .deadline_ns = deadline_ns};
     TRY(keystore_claim(rotation->store, rotating->name));
-    struct err err = rotate_claimed(rotation, &making);
+    struct err err = rotate_claimed(rotation, rotating->adoption, &making);
     keystore_unclaim(rotation->store, rotating->name);
     TRY(err);
     *out_version = making.number;
@@ -173,10 +225,20 @@ struct err rotation_rotate(const struct rotation *rotation, struct span name,
                            enum rotation_when when, const struct moment *moment,
                            int64_t deadline_ns, uint32_t *out_version)
 {
+    return rotation_adopt_version(rotation, name, when, NULL, moment, deadline_ns, out_version);
+}
+
+struct err rotation_adopt_version(const struct rotation *rotation, struct span name,
+                                  enum rotation_when when, const struct rotation_adoption *adoption,
+                                  const struct moment *moment, int64_t deadline_ns,
+                                  uint32_t *out_version)
+{
     CLEANUP(key_release_at) const struct key *key = keystore_find(rotation->store, name);
     ENSURE(key != NULL, ERR_NOT_FOUND, "there is no such key");
     bool ahead = when == ROTATE_BY_POLICY && key->facts.rotation.publish_ahead > 0;
-    struct rotating rotating = {
-        .name = name, .end = ahead ? MAKING_PENDING : MAKING_ACTIVE, .haste = PLAN_SOON};
+    struct rotating rotating = {.name = name,
+                                .end = ahead ? MAKING_PENDING : MAKING_ACTIVE,
+                                .haste = PLAN_SOON,
+                                .adoption = adoption};
     return rotating_make(rotation, &rotating, moment, deadline_ns, out_version);
 }

@@ -210,6 +210,60 @@ struct scheduler_status {
 };
 void scheduler_status(struct scheduler *scheduler, struct scheduler_status *out);
 
+/* --- what is on a token --- */
+enum inventory_status {
+    INVENTORY_FOREIGN,   /* somebody else's, and not adoptable: `why` */
+    INVENTORY_OURS,      /* of a version */
+    INVENTORY_ADOPTABLE, /* a version could be made of it */
+    INVENTORY_ORPHAN     /* has a CKA_ID of our form, and no version */
+};
+const char *inventory_status_name(enum inventory_status status);
+struct inventory_entry {
+    struct token_object object;
+    enum inventory_status status;
+    char *key; /* of ours; else NULL */
+    uint32_t version;
+    const char *why; /* static, or NULL */
+};
+struct inventory_missing {
+    char *key;
+    uint32_t version;
+};
+struct inventory {
+    struct inventory_entry *entries; /* by CKA_ID; both halves of a pair */
+    size_t count;
+    struct inventory_missing *missing; /* versions whose material is not there */
+    size_t missing_count;
+};
+/* Clear with inventory_clear. Errors of token_inventory. */
+MUST_USE struct err rotation_inventory(const struct rotation *rotation, struct token *token,
+                                       const struct moment *moment, int64_t deadline_ns,
+                                       struct inventory *out);
+void inventory_clear(struct inventory *inventory);
+
+/* --- material that is on a token already --- */
+struct rotation_adoption {
+    struct span cka_ids[2]; /* readings of what was given; exactly one of them names an object */
+    size_t cka_id_count;
+    const char *label; /* when there is no CKA_ID */
+    uint32_t allow;    /* 1u << enum token_attribute, of those that are refused otherwise */
+};
+/* Those that `allow` may hold, for the words `extractable` and `modifiable`. */
+uint32_t adoption_extractable(void);
+uint32_t adoption_modifiable(void);
+/* As rotation_create_key and rotation_rotate, with material that somebody else made. It is checked
+ * and used once like ours, and its attributes are kept with the version for ever. ERR_NOT_FOUND,
+ * ERR_CONFLICT when it is not exactly one or a version already, ERR_UNSUPPORTED_OPERATION when it
+ * is not fit, or has attributes that were not allowed. After an error the token is as it was. */
+MUST_USE struct err rotation_adopt_key(const struct rotation *rotation, const struct key_spec *spec,
+                                       const struct rotation_adoption *adoption,
+                                       const struct moment *moment, int64_t deadline_ns);
+MUST_USE struct err rotation_adopt_version(const struct rotation *rotation, struct span name,
+                                           enum rotation_when when,
+                                           const struct rotation_adoption *adoption,
+                                           const struct moment *moment, int64_t deadline_ns,
+                                           uint32_t *out_version);
+
 /* At start, per token when it is ready: undoes versions that a crash left unfinished, finishes
  * destructions that had begun, and counts objects on the token that no row knows (reported in the
  * log with their CKA_ID, never used, never destroyed). */
