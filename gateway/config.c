@@ -63,6 +63,7 @@ static void check_all(struct config_check *check, struct config_loaded *loaded)
     config_check_tokens(check, loaded);
     config_check_limits(check, loaded);
     config_check_lint(check, loaded);
+    config_check_rotation(check, loaded);
 }
 
 static void free_at(struct config_loaded **loaded)

@@ -2,8 +2,7 @@
 #ifndef HSMGATE_GATEWAY_CONFIG_H
 #define HSMGATE_GATEWAY_CONFIG_H
 
-#include "audit/audit.h"
-#include "base/buf.h"
+#include "rotation/rotation.h"
 
 struct config_token {
     const char *name;
@@ -104,6 +103,19 @@ struct config_lint {
     size_t production_count;
 };
 
+/* What keys get whose maker says nothing, and what holds for all. */
+struct config_rotation {
+    struct rotation_policy defaults[CLASS_COUNT]; /* by classification */
+    struct rotation_rules rules;
+};
+
+/* Who is told when a version moves, or cannot. */
+struct config_events {
+    const char *webhook;     /* POSTed to; https, or http on loopback; NULL: nobody */
+    const char *webhook_ca;  /* PEM; NULL: the system's */
+    const char *secret_file; /* its bytes sign each message; NULL: unsigned */
+};
+
 struct config {
     const struct config_listener *listeners; /* at least one */
     size_t listener_count;
@@ -119,6 +131,9 @@ struct config {
     size_t issuer_count;
     struct config_limits limits;
     struct config_lint lint;
+    struct config_rotation rotation;
+    struct config_events events;
+    const char *backups; /* folder; NULL: backups are not served */
     const struct config_token *tokens;
     size_t token_count;
     const char *default_token; /* name; default the first */

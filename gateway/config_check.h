@@ -57,5 +57,7 @@ void config_check_tokens(struct config_check *check, struct config_loaded *loade
 void config_check_limits(struct config_check *check, struct config_loaded *loaded);
 void config_check_audit(struct config_check *check, struct config_loaded *loaded);
 void config_check_lint(struct config_check *check, struct config_loaded *loaded);
+/* After the limits, which say how long key sets may be kept. */
+void config_check_rotation(struct config_check *check, struct config_loaded *loaded);
 
 #endif

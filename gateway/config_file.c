@@ -149,6 +149,37 @@ static const cyaml_schema_field_t lint_fields[] = {
     CYAML_FIELD_END,
 };
 
+/* --- rotation --- */
+
+static const cyaml_schema_field_t policy_fields[] = {
+    OPTIONAL_TEXT(struct config_file_policy, every),
+    OPTIONAL_TEXT(struct config_file_policy, overlap),
+    OPTIONAL_TEXT(struct config_file_policy, publish_ahead),
+    OPTIONAL_NUMBER(struct config_file_policy, max_uses),
+    OPTIONAL_TEXT(struct config_file_policy, mode),
+    CYAML_FIELD_END,
+};
+
+#define OPTIONAL_POLICY(name, member) \
+    CYAML_FIELD_MAPPING_PTR(name, OPTIONAL, struct config_file_schedules, member, policy_fields)
+
+static const cyaml_schema_field_t schedules_fields[] = {
+    OPTIONAL_TEXT(struct config_file_schedules, clock_skew),
+    OPTIONAL_TEXT(struct config_file_schedules, look_back),
+    OPTIONAL_POLICY("public", class_public),
+    OPTIONAL_POLICY("internal", class_internal),
+    OPTIONAL_POLICY("confidential", class_confidential),
+    OPTIONAL_POLICY("regulated", class_regulated),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t events_fields[] = {
+    TEXT(struct config_file_events, webhook),
+    OPTIONAL_TEXT(struct config_file_events, webhook_ca),
+    OPTIONAL_TEXT(struct config_file_events, secret_file),
+    CYAML_FIELD_END,
+};
+
 /* --- the file --- */
 
 static const cyaml_schema_field_t file_fields[] = {
@@ -169,6 +200,9 @@ static const cyaml_schema_field_t file_fields[] = {
     OPTIONAL_TEXT(struct config_file, default_token),
     OPTIONAL_PART(struct config_file, limits, limits_fields),
     OPTIONAL_PART(struct config_file, lint, lint_fields),
+    OPTIONAL_PART(struct config_file, rotation, schedules_fields),
+    OPTIONAL_PART(struct config_file, events, events_fields),
+    OPTIONAL_TEXT(struct config_file, backups),
     OPTIONAL_NUMBER(struct config_file, io_threads),
     OPTIONAL_NUMBER(struct config_file, request_threads),
     OPTIONAL_NUMBER(struct config_file, connections),

@@ -99,6 +99,29 @@ struct config_file_lint {
     unsigned production_count;
 };
 
+struct config_file_policy {
+    char *every;
+    char *overlap;
+    char *publish_ahead;
+    unsigned *max_uses;
+    char *mode;
+};
+
+struct config_file_schedules {
+    char *clock_skew;
+    char *look_back;
+    struct config_file_policy *class_public;
+    struct config_file_policy *class_internal;
+    struct config_file_policy *class_confidential;
+    struct config_file_policy *class_regulated;
+};
+
+struct config_file_events {
+    char *webhook;
+    char *webhook_ca;
+    char *secret_file;
+};
+
 struct config_file {
     char *listen;
     struct config_file_listener *listeners;
@@ -120,6 +143,9 @@ struct config_file {
     char *default_token;
     struct config_file_limits *limits;
     struct config_file_lint *lint;
+    struct config_file_schedules *rotation;
+    struct config_file_events *events;
+    char *backups;
     unsigned *io_threads;
     unsigned *request_threads;
     unsigned *connections;

@@ -67,8 +67,10 @@ static struct err deliver_command(const struct delivery *delivery)
 static struct err deliver_webhook(const struct delivery *delivery)
 {
     int status = 0;
-    TRY(fetch_post(delivery->place->target, delivery->place->ca, "text/plain; charset=utf-8",
-                   delivery->note, delivery->deadline_ns, &status));
+    struct fetch_message message = {.content_type = "text/plain; charset=utf-8",
+                                    .body = delivery->note};
+    TRY(fetch_post(delivery->place->target, delivery->place->ca, &message, delivery->deadline_ns,
+                   &status));
     ENSURE(status >= 200 && status <= 299, ERR_IO, "it answered with status %d", status);
     return err_ok();
 }

@@ -9,11 +9,14 @@ add_custom_command(
   VERBATIM)
 
 target_sources(hsmgate_gateway PRIVATE
+  backup_manifest.c
+  backups.c
   caller.c
   copies.c
   copy_command.c
   copy_place.c
   departure.c
+  events.c
   gateway.c
   lint.c
   lint_bearers.c
@@ -24,9 +27,11 @@ target_sources(hsmgate_gateway PRIVATE
   gauges.c
   gauges_audit.c
   gauges_issuers.c
+  gauges_rotation.c
   gauges_server.c
   gauges_tokens.c
   metrics.c
+  observer.c
   pipeline.c
   pipeline_grant.c
   policy.c
@@ -37,9 +42,12 @@ target_sources(hsmgate_gateway PRIVATE
   signer.c
   witness.c
   series.c
+  ops/adopt_facts.c
   ops/audit_log.c
   ops/authorize.c
+  ops/backups.c
   ops/bearers.c
+  ops/clocks.c
   ops/grant_change.c
   ops/grant_facts.c
   ops/grant_plan.c
@@ -49,12 +57,17 @@ target_sources(hsmgate_gateway PRIVATE
   ops/grants_apply.c
   ops/grants_list.c
   ops/health.c
+  ops/inventory.c
   ops/key_facts.c
+  ops/key_policy.c
   ops/key_view.c
   ops/keys.c
   ops/lint.c
+  ops/moves.c
+  ops/plans.c
   ops/public.c
+  ops/reason.c
   ops/system.c
   ${openapi_source})
-set_source_files_properties(gauges.c ops/system.c PROPERTIES
+set_source_files_properties(backup_manifest.c gauges.c ops/system.c PROPERTIES
   COMPILE_DEFINITIONS HSMGATE_VERSION="${PROJECT_VERSION}")

@@ -10,4 +10,5 @@ target_sources(hsmgate_gateway PRIVATE
   ops/mac.c
   ops/random.c
   ops/sign.c
-  ops/signature.c)
+  ops/signature.c
+  ops/use_note.c)

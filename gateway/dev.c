@@ -135,8 +135,9 @@ static struct err write_config(struct dev *dev, const char *listen)
     TRY(buf_printf(&text,
                    "# Made by `hsmgated dev`, written anew at each start. Not for production.\n"
                    "listen: \"%s\"\nsocket: \"%s/hsmgate.sock\"\ndatabase: \"%s/hsmgate.db\"\n"
-                   "audit: \"%s/audit\"\nadministrators:\n  - token:admin\n  - unix:%u\n",
-                   door, folder, folder, folder, (unsigned)geteuid()));
+                   "audit: \"%s/audit\"\nbackups: \"%s/backups\"\n"
+                   "administrators:\n  - token:admin\n  - unix:%u\n",
+                   door, folder, folder, folder, folder, (unsigned)geteuid()));
     TRY(buf_printf(&text,
                    "tokens:\n  - name: dev\n    config: \"%s/token-dev.yaml\"\n    channels: 16\n"
                    "    operation_timeout: 20s\n",

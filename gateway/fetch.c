@@ -188,19 +188,32 @@ struct err fetch_get(const char *url, const char *ca, size_t max, int64_t deadli
     return err_ok();
 }
 
-struct err fetch_post(const char *url, const char *ca, const char *content_type, struct span body,
+static bool add_header(struct curl_slist **headers, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*headers, line);
+    *headers = longer != NULL ? longer : *headers;
+    return longer != NULL;
+}
+
+static bool set_headers(const struct fetch_message *message, struct curl_slist **headers)
+{
+    CLEANUP(mem_free_at) char *type = mem_format("Content-Type: %s", message->content_type);
+    return add_header(headers, type) &&
+           (message->header == NULL || add_header(headers, message->header));
+}
+
+struct err fetch_post(const char *url, const char *ca, const struct fetch_message *message,
                       int64_t deadline_ns, int *out_status)
 {
     CLEANUP(url_cleanup) CURLU *parsed = curl_url();
     CLEANUP(easy_cleanup) CURL *curl = curl_easy_init();
-    CLEANUP(mem_free_at) char *type = mem_format("Content-Type: %s", content_type);
-    CLEANUP(list_cleanup) struct curl_slist *headers = curl_slist_append(NULL, type);
+    CLEANUP(list_cleanup) struct curl_slist *headers = NULL;
     struct sink sink = {.left = DROPPED_MAX};
     int64_t left_ms = clock_left_ms(deadline_ns);
     TRY(parse_url(url, parsed));
     ENSURE(left_ms > 0, ERR_DEADLINE, "no whole reply in time");
-    ENSURE(curl != NULL && headers != NULL && set_rules(curl, parsed, ca, left_ms) &&
-               set_sink(curl, &sink) && set_post(curl, headers, body),
+    ENSURE(curl != NULL && set_headers(message, &headers) && set_rules(curl, parsed, ca, left_ms) &&
+               set_sink(curl, &sink) && set_post(curl, headers, message->body),
            ERR_INTERNAL, "libcurl could not be started");
     return perform(curl, &sink, out_status);
 }

@@ -15,9 +15,14 @@ MUST_USE struct err fetch_check_url(const char *url);
  * ERR_CONFIG on a URL that it does not take, ERR_DEADLINE, ERR_TOO_LARGE, ERR_IO. */
 MUST_USE struct err fetch_get(const char *url, const char *ca, size_t max, int64_t deadline_ns,
                               struct buf *out);
-/* POSTs `body` and drops the reply's, of which it reads 64 KiB at most; any status is an answer.
+struct fetch_message {
+    const char *content_type;
+    const char *header; /* one more line, `Name: value`; or NULL */
+    struct span body;
+};
+/* POSTs it and drops the reply's body, of which it reads 64 KiB at most; any status is an answer.
  * Errors as above. */
-MUST_USE struct err fetch_post(const char *url, const char *ca, const char *content_type,
-                               struct span body, int64_t deadline_ns, int *out_status);
+MUST_USE struct err fetch_post(const char *url, const char *ca, const struct fetch_message *message,
+                               int64_t deadline_ns, int *out_status);
 
 #endif

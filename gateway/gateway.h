@@ -9,13 +9,19 @@
 #include "keystore/keystore.h"
 #include "rotation/rotation.h"
 
+struct events;
+struct backups;
+
 struct gateway {
     const struct config *config;
     struct keystore *store;
     struct audit *audit;
     struct token **tokens;
     size_t token_count;
-    struct rotation rotation; /* over store and tokens */
+    struct rotation rotation;    /* over store and tokens */
+    struct scheduler *scheduler; /* NULL until it runs */
+    struct events *events;       /* tells others of it; NULL: nobody */
+    struct backups *backups;     /* NULL: not served */
     struct metrics *metrics;
     struct server *server;   /* NULL until it listens */
     struct issuers *issuers; /* whose JWTs name callers; NULL: none */
@@ -26,5 +32,7 @@ struct gateway {
 
 /* NULL when no token has the name. */
 struct token *gateway_token(const struct gateway *gateway, const char *name);
+/* Unix ms, never before what it was: for what expires. */
+int64_t gateway_now(const struct gateway *gateway);
 
 #endif

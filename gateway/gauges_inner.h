@@ -14,6 +14,8 @@ MUST_USE struct err gauges_tls(const struct server_status *status, struct buf *o
 /* The log, and the checkpoints over it. */
 MUST_USE struct err gauges_audit(const struct gateway *gateway, struct buf *out);
 MUST_USE struct err gauges_issuers(struct issuers *issuers, struct buf *out);
+/* The scheduler, its clock, and who is told. */
+MUST_USE struct err gauges_rotation(const struct gateway *gateway, struct buf *out);
 MUST_USE struct err gauges_tokens(const struct gateway *gateway, struct buf *out);
 
 #endif

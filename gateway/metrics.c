@@ -20,6 +20,7 @@
 #define OPERATIONS_MAX 128
 #define DURATIONS_MAX  2048 /* operation and token */
 #define LIMITS_MAX     16
+#define STEPS_MAX      16
 #define PRINCIPALS_MAX 1000u
 /* A principal's operations; more than the grant words that anybody counts. */
 #define PRINCIPAL_SERIES_MAX ((size_t)PRINCIPALS_MAX * 16)
@@ -52,6 +53,7 @@ struct metrics {
     struct series_table *durations; /* operation, token or NULL */
     struct series_table *denied;    /* operation */
     struct series_table *limited;   /* limit */
+    struct series_table *steps;     /* action, outcome */
     struct series_table *principals;
     struct series_table *uses; /* principal, operation */
     atomic_uint_fast64_t auth_failures[AUTH_FAILURE_COUNT];
@@ -62,6 +64,10 @@ static void begin(struct metrics *metrics)
 {
     for (size_t i = 0; i < ARRAY_LEN(known_limits); i++) {
         (void)series_get(metrics->limited, known_limits[i], NULL);
+    }
+    for (enum plan_action action = PLAN_MAKE; action <= PLAN_DESTROY; action++) {
+        (void)series_get(metrics->steps, plan_action_name(action), "ok");
+        (void)series_get(metrics->steps, plan_action_name(action), "failed");
     }
     for (size_t i = 0; i < route_count; i++) {
         (void)series_get(metrics->requests, routes[i].operation, NULL);
@@ -78,6 +84,7 @@ struct metrics *metrics_open(void)
     metrics->durations = series_open(DURATIONS_MAX, DURATION_COUNT);
     metrics->denied = series_open(OPERATIONS_MAX, 1);
     metrics->limited = series_open(LIMITS_MAX, 1);
+    metrics->steps = series_open(STEPS_MAX, 1);
     metrics->principals = series_open(PRINCIPALS_MAX, 1);
     metrics->uses = series_open(PRINCIPAL_SERIES_MAX, 1);
     begin(metrics);
@@ -91,6 +98,7 @@ void metrics_close(struct metrics *metrics)
         series_close(metrics->durations);
         series_close(metrics->denied);
         series_close(metrics->limited);
+        series_close(metrics->steps);
         series_close(metrics->principals);
         series_close(metrics->uses);
         mem_free(metrics);
@@ -137,6 +145,11 @@ void metrics_auth_failed(struct metrics *metrics, enum auth_failure kind)
 {
     assert(kind < AUTH_FAILURE_COUNT);
     atomic_fetch_add_explicit(&metrics->auth_failures[kind], 1, memory_order_relaxed);
+}
+
+void metrics_rotation(struct metrics *metrics, const char *action, const char *outcome)
+{
+    count_one(metrics->steps, action, outcome, 0, 1);
 }
 
 void metrics_denied(struct metrics *metrics, const char *operation)
@@ -214,6 +227,12 @@ static struct err write_by_operation(struct series *series, const char *name, st
                       (unsigned long long)series_value(series, 0));
 }
 
+static struct err write_step(struct series *series, const char *name, struct buf *out)
+{
+    return buf_printf(out, "%s{action=\"%s\",outcome=\"%s\"} %llu\n", name, series->first,
+                      series->second, (unsigned long long)series_value(series, 0));
+}
+
 static struct err write_by_limit(struct series *series, const char *name, struct buf *out)
 {
     return buf_printf(out, "%s{limit=\"%s\"} %llu\n", name, series->first,
@@ -273,6 +292,9 @@ static const struct counted_family denied = {"hsmgate_denied_total", "counter",
 static const struct counted_family limited = {"hsmgate_limited_total", "counter",
                                               "Requests and connections over a limit, by limit.",
                                               write_by_limit};
+static const struct counted_family steps = {"hsmgate_rotation_steps_total", "counter",
+                                            "Steps that the scheduler took, by outcome.",
+                                            write_step};
 static const struct counted_family uses = {
     "hsmgate_principal_operations_total", "counter",
     "Items that a principal had processed, by operation; principals beyond the first 1000 as one.",
@@ -286,6 +308,7 @@ struct err metrics_write(struct gateway *gateway, struct buf *out)
     TRY(write_auth_failures(metrics, out));
     TRY(write_family(metrics->denied, &denied, out));
     TRY(write_family(metrics->limited, &limited, out));
+    TRY(write_family(metrics->steps, &steps, out));
     TRY(write_family(metrics->uses, &uses, out));
     return gauges_write(gateway, out);
 }

@@ -37,6 +37,8 @@ void metrics_limited(struct metrics *metrics, const char *limit);
 /* What a principal opened or signed; principals beyond a fixed number are counted together. */
 void metrics_principal(struct metrics *metrics, const char *principal, const char *operation,
                        uint64_t items);
+/* A step of a rotation: `action` as in plans, `outcome` `ok` or `failed`, both static. */
+void metrics_rotation(struct metrics *metrics, const char *action, const char *outcome);
 /* Everything, with gauges of server, tokens, audit and store read now. */
 MUST_USE struct err metrics_write(struct gateway *gateway, struct buf *out);
 

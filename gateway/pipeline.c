@@ -196,7 +196,8 @@ void pipeline_run(void *gateway, struct exchange *exchange)
 {
     struct call call = {.gateway = gateway,
                         .exchange = exchange,
-                        .now_ms = clock_wall_ms(),
+                        .now_ms = gateway_now(gateway),
+                        .wall_ms = clock_wall_ms(),
                         .deadline_ns = exchange->request.deadline_ns};
     struct err err = err_ok();
     for (size_t i = 0; i < ARRAY_LEN(stages) && err.code == ERR_OK; i++) {

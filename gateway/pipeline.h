@@ -59,7 +59,8 @@ struct call {
     uint64_t forbidden_items[TOKEN_ITEMS_MAX / 64]; /* a bit for each that fits none */
     unsigned retry_after_s;                         /* of a limit that refused */
     struct json json; /* root is an object for BODY_JSON; NULL root when there was no body */
-    int64_t now_ms;
+    int64_t now_ms;   /* for what expires and for dates of ours: never goes back */
+    int64_t wall_ms;  /* what the wall clock says: for what others will compare with theirs */
     int64_t deadline_ns;
     /* what the record will say, set by the handler */
     uint32_t version;

@@ -13,6 +13,11 @@
         METHOD_POST, KEYS_PREFIX, verb, operation, ACCESS_GRANT, TARGET_KEY, BODY_JSON, handler \
     }
 
+#define KEY_MOVE(verb, operation, body)                                                        \
+    {                                                                                          \
+        METHOD_POST, KEYS_PREFIX, verb, operation, ACCESS_GRANT, TARGET_KEY, body, op_key_move \
+    }
+
 /* clang-format off */
 const struct route routes[] = {
     DATA_VERB("sign", "sign", op_sign),
@@ -35,6 +40,18 @@ const struct route routes[] = {
     {METHOD_GET, KEYS_PREFIX, "public-key", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_public},
     {METHOD_POST, KEYS_PREFIX, "rotate", "rotate", ACCESS_GRANT, TARGET_KEY, BODY_JSON_OPTIONAL, op_key_rotate},
 
+    KEY_MOVE("promote", "rotate", BODY_JSON_OPTIONAL),
+    KEY_MOVE("retire", "retire", BODY_JSON_OPTIONAL),
+    KEY_MOVE("disable", "disable", BODY_JSON_OPTIONAL),
+    KEY_MOVE("enable", "disable", BODY_JSON_OPTIONAL),
+    KEY_MOVE("compromise", "compromise", BODY_JSON),
+    KEY_MOVE("schedule-destroy", "destroy", BODY_JSON),
+    KEY_MOVE("cancel-destroy", "destroy", BODY_JSON_OPTIONAL),
+    KEY_MOVE("confirm-destroy", "destroy", BODY_JSON),
+    {METHOD_GET, KEYS_PREFIX, "plan", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_plan},
+    {METHOD_GET, KEYS_PREFIX, "retire-check", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_retire_check},
+    {METHOD_GET, "/v1/rotation/calendar", NULL, "read", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_calendar},
+
     {METHOD_GET, "/jwks/", NULL, "jwks", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_jwks},
     {METHOD_GET, "/oidc/", NULL, "oidc", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_oidc},
 
@@ -54,6 +71,12 @@ const struct route routes[] = {
     {METHOD_GET, "/v1/audit/checkpoint", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_audit_checkpoint},
     {METHOD_GET, "/v1/lint", NULL, "read-audit", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_lint},
     {METHOD_GET, "/v1/tokens", NULL, "read", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_tokens},
+    {METHOD_GET, "/v1/tokens/", NULL, "read", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_inventory},
+    {METHOD_POST, "/v1/backups", NULL, "manage-gateway", ACCESS_GRANT, TARGET_NONE, BODY_JSON_OPTIONAL, op_backup_start},
+    {METHOD_GET, "/v1/backups", NULL, "manage-gateway", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_backup_list},
+    {METHOD_GET, "/v1/backups/", NULL, "manage-gateway", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_backup_get},
+    {METHOD_GET, "/v1/clock", NULL, "read", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_clock},
+    {METHOD_POST, "/v1/clock:accept", NULL, "manage-gateway", ACCESS_GRANT, TARGET_NONE, BODY_JSON, op_clock_accept},
     {METHOD_GET, "/v1/version", NULL, "version", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_version},
     {METHOD_GET, "/v1/openapi.json", NULL, "openapi", ACCESS_PUBLIC, TARGET_NONE, BODY_NONE, op_openapi},
 

@@ -10,6 +10,7 @@ target_sources(hsmgate_gateway PRIVATE
   config_identity.c
   config_limits.c
   config_listeners.c
+  config_rotation.c
   config_tokens.c
   dev.c
   dev_files.c

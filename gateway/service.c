@@ -6,8 +6,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/backups.h"
+#include "gateway/events.h"
 #include "gateway/issuers.h"
 #include "gateway/limits.h"
+#include "gateway/observer.h"
 #include "gateway/pipeline.h"
 #include "gateway/token_starter.h"
 #include "gateway/witness.h"
@@ -16,6 +19,7 @@
 #define REQUEST_QUEUE_MAX 1024
 #define BODY_MAX          ((size_t)1 << 20)
 #define DRAINED_MS        1000 /* server_close after a successful drain */
+#define EVENTS_MS         2000 /* for the last events */
 
 struct service {
     struct gateway gateway;
@@ -101,6 +105,34 @@ static struct err open_tokens(struct gateway *gateway)
     return err_ok();
 }
 
+static struct err open_rotation(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    gateway->rotation = (struct rotation){.store = gateway->store,
+                                          .tokens = gateway->tokens,
+                                          .token_count = gateway->token_count,
+                                          .rules = config->rotation.rules};
+    struct err err = timekeeper_open(gateway->store, &gateway->rotation.timekeeper);
+    if (err.code != ERR_OK) {
+        return explain(err, "database", config->database, "restore it from a backup");
+    }
+    err = events_open(&config->events, events_pace_default(), &gateway->events);
+    if (err.code != ERR_OK) {
+        return explain(err, "events", config->events.webhook,
+                       "check `events` in the configuration");
+    }
+    return backups_open(gateway, config->backups, &gateway->backups);
+}
+
+static void start_scheduler(struct gateway *gateway)
+{
+    struct scheduler_config wanted = {.rotation = &gateway->rotation,
+                                      .audit = gateway->audit,
+                                      .observe = observer_step,
+                                      .observer = gateway};
+    gateway->scheduler = scheduler_open(&wanted);
+}
+
 /* For CLEANUP. */
 static void close_at(struct service **service)
 {
@@ -119,10 +151,10 @@ struct err service_open(const struct config *config, struct service **out)
     TRY(open_audit(gateway));
     TRY(issuers_open(config, &gateway->issuers));
     TRY(open_tokens(gateway));
-    gateway->rotation = (struct rotation){
-        .store = gateway->store, .tokens = gateway->tokens, .token_count = gateway->token_count};
+    TRY(open_rotation(gateway));
     service->starter = token_starter_open(&gateway->rotation);
     gateway->witness = witness_open(gateway);
+    start_scheduler(gateway);
     *out = TAKE(service);
     return err_ok();
 }
@@ -184,6 +216,7 @@ void service_reload(struct service *service)
     if (service->gateway.server != NULL) {
         server_reload(service->gateway.server);
     }
+    scheduler_nudge(service->gateway.scheduler);
     issuers_reload(service->gateway.issuers);
     witness_nudge(service->gateway.witness);
 }
@@ -200,12 +233,16 @@ void service_close(struct service *service)
     }
     struct gateway *gateway = &service->gateway;
     server_close(gateway->server, DRAINED_MS);
+    scheduler_close(gateway->scheduler);
+    backups_close(gateway->backups);
     witness_close(gateway->witness);
     token_starter_close(service->starter);
     for (size_t i = 0; i < gateway->token_count; i++) {
         token_close(gateway->tokens[i]);
     }
     issuers_close(gateway->issuers);
+    events_close(gateway->events, EVENTS_MS);
+    timekeeper_close(gateway->rotation.timekeeper);
     audit_close(gateway->audit);
     keystore_close(gateway->store);
     limits_close(gateway->limits);

@@ -5,6 +5,7 @@
 #include "gateway/ops/batch.h"
 
 #include "base/mem.h"
+#include "gateway/ops/use_note.h"
 #include "gateway/problem.h"
 
 #define FIELDS_MAX 8
@@ -141,7 +142,10 @@ static struct err run_items(struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         read_item(batch, &batch->items[i]);
     }
-    return batch_waiting(batch) == 0 ? err_ok() : batch->verb->run(batch);
+    if (batch_waiting(batch) > 0) {
+        TRY(batch->verb->run(batch));
+    }
+    return use_note_batch(batch);
 }
 
 /* --- the record --- */

@@ -44,6 +44,17 @@ struct item {
     bool has_digest;
 };
 
+/* What becomes of the version that an item used, for the records of its use. */
+enum verb_use {
+    VERB_USES_NOTHING,
+    VERB_PROTECTS,
+    VERB_SIGNS,     /* what the caller chose */
+    VERB_SIGNS_JWT, /* item->expires_at says until when it matters */
+    VERB_OPENS,
+    VERB_CHECKS, /* counts when item->valid */
+    VERB_REWRAPS /* item->from_version to item->version */
+};
+
 struct batch;
 struct verb {
     /* Reads item->object; no token, no change of anything. */
@@ -52,6 +63,7 @@ struct verb {
     struct err (*run)(struct batch *batch);
     /* The members of one good item's answer after key and version. */
     void (*write)(const struct batch *batch, const struct item *item, struct json_writer *writer);
+    enum verb_use use;
 };
 
 struct batch {

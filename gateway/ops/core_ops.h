@@ -7,6 +7,16 @@
 
 /* keys.c */
 route_handler op_key_create, op_key_list, op_key_get, op_key_update, op_key_rotate;
+/* moves.c */
+route_handler op_key_move;
+/* plans.c */
+route_handler op_key_plan, op_calendar, op_key_retire_check;
+/* inventory.c */
+route_handler op_inventory;
+/* backups.c */
+route_handler op_backup_start, op_backup_get, op_backup_list;
+/* clocks.c */
+route_handler op_clock, op_clock_accept;
 /* public.c */
 route_handler op_key_public, op_jwks, op_oidc;
 /* bearers.c */

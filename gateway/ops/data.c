@@ -93,7 +93,7 @@ static struct err check_cipher_key(const struct call *call)
 
 struct err op_encrypt(struct call *call)
 {
-    static const struct verb verb = {encrypt_read, encrypt_run, write_ciphertext};
+    static const struct verb verb = {encrypt_read, encrypt_run, write_ciphertext, VERB_PROTECTS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(check_cipher_key(call));
     TRY(choice_protecting(call, &batch.version));
@@ -102,7 +102,7 @@ struct err op_encrypt(struct call *call)
 
 struct err op_decrypt(struct call *call)
 {
-    static const struct verb verb = {decrypt_read, cipher_open, write_plaintext};
+    static const struct verb verb = {decrypt_read, cipher_open, write_plaintext, VERB_OPENS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(check_cipher_key(call));
     TRY(choice_pinned(call, &batch.version));
@@ -158,7 +158,7 @@ static struct err unwrap_read(struct batch *batch, struct item *item)
 
 struct err op_data_key(struct call *call)
 {
-    static const struct verb verb = {data_key_read, data_key_run, data_key_write};
+    static const struct verb verb = {data_key_read, data_key_run, data_key_write, VERB_PROTECTS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_ENCRYPT));
     TRY(choice_protecting(call, &batch.version));
@@ -167,7 +167,7 @@ struct err op_data_key(struct call *call)
 
 struct err op_unwrap(struct call *call)
 {
-    static const struct verb verb = {unwrap_read, cipher_open, write_plaintext};
+    static const struct verb verb = {unwrap_read, cipher_open, write_plaintext, VERB_OPENS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_ENCRYPT));
     TRY(choice_pinned(call, &batch.version));
@@ -210,7 +210,7 @@ static void rewrap_write(const struct batch *batch, const struct item *item,
 /* A pinned version is the one that the blobs must be of; new data is always the primary's. */
 struct err op_rewrap(struct call *call)
 {
-    static const struct verb verb = {rewrap_read, rewrap_run, rewrap_write};
+    static const struct verb verb = {rewrap_read, rewrap_run, rewrap_write, VERB_REWRAPS};
     struct batch batch = {.call = call, .verb = &verb};
     const struct version *pinned = NULL;
     TRY(check_cipher_key(call));

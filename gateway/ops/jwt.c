@@ -7,10 +7,10 @@
 #include "base/mem.h"
 #include "gateway/ops/choice.h"
 #include "gateway/ops/data_ops.h"
+#include "gateway/ops/key_policy.h"
 #include "gateway/ops/signature.h"
 
 #define TTL_DEFAULT_S ((int64_t)5 * 60)
-#define TTL_MAX_S     ((int64_t)60 * 60) /* of a key without its own `jwt.max_ttl` */
 #define TYP_MAX       64
 #define ISSUER_MAX    1024
 
@@ -25,9 +25,12 @@ struct ask {
 
 /* --- policy --- */
 
-static struct err read_ttl(const struct key *key, struct ask *ask)
+static struct err read_ttl(const struct call *call, struct ask *ask)
 {
-    int64_t most = key->facts.jwt.max_ttl > 0 ? key->facts.jwt.max_ttl : TTL_MAX_S;
+    const struct rotation_rules *rules = &call->gateway->rotation.rules;
+    int64_t most = key_policy_jwt_ttl(&call->key->facts, rules);
+    ENSURE(most > 0, ERR_INVALID_STATE,
+           "the key's rotation.overlap leaves no time for a JWT: make it longer");
     ask->ttl_s = most < TTL_DEFAULT_S ? most : TTL_DEFAULT_S;
     if (ask->ttl.data != NULL) {
         ENSURE(clock_parse_duration(ask->ttl, &ask->ttl_s).code == ERR_OK, ERR_INVALID_FIELD,
@@ -161,7 +164,7 @@ static struct err append_part(struct item *item, const char *before, struct span
 static struct err build(const struct batch *batch, const struct ask *ask, struct span issuer,
                         struct item *item)
 {
-    int64_t now_s = batch->call->now_ms / 1000;
+    int64_t now_s = batch->call->wall_ms / 1000;
     struct span typ = ask->typ.data != NULL ? ask->typ : span_text("JWT");
     CLEANUP(buf_clear) struct buf header = {0};
     CLEANUP(buf_clear) struct buf payload = {0};
@@ -197,7 +200,7 @@ static struct err jwt_read(struct batch *batch, struct item *item)
     struct ask ask = {0};
     TRY(read_ask(item, &ask));
     TRY(signature_scheme(batch->call, ask.scheme, &item->scheme));
-    TRY(read_ttl(batch->call->key, &ask));
+    TRY(read_ttl(batch->call, &ask));
     CLEANUP(buf_clear) struct buf issuer = {.max = ISSUER_MAX + NAME_MAX_LEN};
     TRY(put_issuer(batch->call, &issuer));
     TRY(check_claims(batch->call, ask.claims, buf_span(&issuer)));
@@ -231,7 +234,7 @@ static void jwt_write(const struct batch *batch, const struct item *item,
 
 struct err op_jwt(struct call *call)
 {
-    static const struct verb verb = {jwt_read, jwt_run, jwt_write};
+    static const struct verb verb = {jwt_read, jwt_run, jwt_write, VERB_SIGNS_JWT};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_protecting(call, &batch.version));

@@ -1,6 +1,6 @@
-/* What may be said of a key, and the limits of each thing. The rule between rotation and JWTs is
- * checked here, when the policy is written: a version stays published for `overlap` after its last
- * signature, so no JWT may live longer than that. */
+/* What may be said of a key, and the limits of each thing; when its versions change is
+ * key_policy's.
+ */
 #include "gateway/ops/key_facts.h"
 
 #include "base/clock.h"
@@ -14,8 +14,6 @@
 #define ISSUER_MAX      512
 #define AUDIENCE_MAX    512
 #define APPROVALS_MAX   32
-#define USES_MAX        ((int64_t)1 << 53)
-#define GCM_USES_MAX    ((int64_t)1 << 31)
 
 /* Text from json_read ends with a NUL. */
 static const char *text_of(struct span text)
@@ -45,7 +43,7 @@ static struct err read_fields(const struct json_value *body, size_t count, struc
         {"token", JSON_TEXT, JSON_OPTIONAL, 0, &out->token, &out->has_token},
         {"purpose", JSON_TEXT, JSON_OPTIONAL, 0, &out->purpose, &out->has_purpose},
         {"approval", JSON_OBJECT, JSON_OPTIONAL, 0, &out->approval, NULL},
-        {"adopt", JSON_ANY, JSON_OPTIONAL, 0, &out->adopt, NULL},
+        {"adopt", JSON_OBJECT, JSON_OPTIONAL, 0, &out->adopt, NULL},
     };
     _Static_assert(ARRAY_LEN(fields) == CREATE_FIELDS, "create has all members");
     return json_read(body, fields, count);
@@ -56,8 +54,7 @@ struct err key_request_read_create(const struct json_value *body, struct key_req
     struct key_request request = {0};
     TRY(read_fields(body, CREATE_FIELDS, &request));
     ENSURE(request.has_owner, ERR_INVALID_FIELD, "owner is required.");
-    ENSURE(request.adopt == NULL, ERR_INVALID_FIELD,
-           "adopt is not served yet: leave it out, and the material is made on the token.");
+    request.is_new = true;
     *out = request;
     return err_ok();
 }
@@ -141,42 +138,6 @@ static struct err apply_labels(struct key_draft *draft, const struct json_value 
     return err_ok();
 }
 
-static struct err read_duration(const char *member, struct span text, int64_t *out)
-{
-    if (text.data == NULL) {
-        return err_ok();
-    }
-    struct err err = clock_parse_duration(text, out);
-    ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD,
-           "%s must be a duration such as 90s, 5m, 12h or 30d.", member);
-    return err_ok();
-}
-
-static struct err apply_rotation(struct key_facts *facts, const struct json_value *node,
-                                 enum purpose purpose)
-{
-    struct span every = {0}, overlap = {0}, ahead = {0};
-    int64_t most = purpose == PURPOSE_ENCRYPT ? GCM_USES_MAX : USES_MAX;
-    bool has_max_uses = false;
-    struct rotation_policy rotation = {0};
-    const struct json_field fields[] = {
-        {"every", JSON_TEXT, JSON_OPTIONAL, 0, &every, NULL},
-        {"overlap", JSON_TEXT, JSON_OPTIONAL, 0, &overlap, NULL},
-        {"publish_ahead", JSON_TEXT, JSON_OPTIONAL, 0, &ahead, NULL},
-        {"max_uses", JSON_INTEGER, JSON_OPTIONAL, 0, &rotation.max_uses, &has_max_uses},
-    };
-    TRY(json_read(node, fields, ARRAY_LEN(fields)));
-    TRY(read_duration("rotation.every", every, &rotation.every));
-    TRY(read_duration("rotation.overlap", overlap, &rotation.overlap));
-    TRY(read_duration("rotation.publish_ahead", ahead, &rotation.publish_ahead));
-    ENSURE(!has_max_uses || (rotation.max_uses >= 1 && rotation.max_uses <= most),
-           ERR_INVALID_FIELD, "rotation.max_uses must be from 1 to %lld.", (long long)most);
-    ENSURE(rotation.every == 0 || rotation.publish_ahead < rotation.every, ERR_INVALID_FIELD,
-           "rotation.publish_ahead must be shorter than rotation.every.");
-    facts->rotation = rotation;
-    return err_ok();
-}
-
 static struct err apply_audiences(struct key_draft *draft, const struct json_value *audiences)
 {
     size_t count = 0;
@@ -208,7 +169,10 @@ static struct err apply_jwt(struct key_draft *draft, const struct json_value *no
     ENSURE(purpose == PURPOSE_SIGN, ERR_INVALID_FIELD, "jwt is for keys that sign.");
     TRY(json_read(node, fields, ARRAY_LEN(fields)));
     draft->facts.jwt = (struct jwt_policy){0};
-    TRY(read_duration("jwt.max_ttl", max_ttl, &draft->facts.jwt.max_ttl));
+    if (max_ttl.data != NULL) {
+        ENSURE(clock_parse_duration(max_ttl, &draft->facts.jwt.max_ttl).code == ERR_OK,
+               ERR_INVALID_FIELD, "jwt.max_ttl must be a duration such as 90s, 5m, 12h or 30d.");
+    }
     TRY(check_text("jwt.issuer", issuer, ISSUER_MAX));
     draft->facts.jwt.issuer = issuer.len > 0 ? text_of(issuer) : NULL;
     return audiences != NULL ? apply_audiences(draft, audiences) : err_ok();
@@ -235,36 +199,36 @@ static struct err apply_approval(struct key_facts *facts, const struct json_valu
     return err_ok();
 }
 
-static struct err check_overlap(const struct key_facts *facts)
+static struct err apply_rotation(struct key_draft *draft, const struct key_request *request,
+                                 enum purpose purpose, const struct config_rotation *config)
 {
-    char overlap[CLOCK_TEXT_MAX], ttl[CLOCK_TEXT_MAX];
-    int64_t overlap_s = facts->rotation.overlap, ttl_s = facts->jwt.max_ttl;
-    if (overlap_s == 0 || ttl_s == 0 || overlap_s >= ttl_s) {
-        return err_ok();
+    struct key_facts *facts = &draft->facts;
+    struct rotation_policy policy = {0};
+    if (request->is_new) {
+        policy = key_policy_default(config, facts->classification, purpose);
     }
-    clock_format_duration(overlap_s, overlap);
-    clock_format_duration(ttl_s, ttl);
-    return err_new(ERR_INVALID_FIELD, __func__,
-                   "rotation.overlap %s (%lld s) must be at least jwt.max_ttl %s (%lld s): "
-                   "else JWTs outlive their published key.",
-                   overlap, (long long)overlap_s, ttl, (long long)ttl_s);
+    if (request->rotation != NULL) {
+        TRY(key_policy_read(request->rotation, purpose, &policy));
+    }
+    if (request->is_new || request->rotation != NULL) {
+        facts->rotation = policy;
+    }
+    return err_ok();
 }
 
 struct err key_draft_apply(struct key_draft *draft, const struct key_request *request,
-                           enum purpose purpose)
+                           enum purpose purpose, const struct config_rotation *config)
 {
     TRY(apply_texts(&draft->facts, request));
     if (request->labels != NULL) {
         TRY(apply_labels(draft, request->labels));
     }
-    if (request->rotation != NULL) {
-        TRY(apply_rotation(&draft->facts, request->rotation, purpose));
-    }
+    TRY(apply_rotation(draft, request, purpose, config));
     if (request->jwt != NULL) {
         TRY(apply_jwt(draft, request->jwt, purpose));
     }
     if (request->approval != NULL) {
         TRY(apply_approval(&draft->facts, request->approval, purpose));
     }
-    return check_overlap(&draft->facts);
+    return key_policy_settle(&config->rules, purpose, &draft->facts);
 }

@@ -2,8 +2,7 @@
 #ifndef HSMGATE_GATEWAY_OPS_KEY_FACTS_H
 #define HSMGATE_GATEWAY_OPS_KEY_FACTS_H
 
-#include "base/json.h"
-#include "keystore/keystore.h"
+#include "gateway/ops/key_policy.h"
 
 #define KEY_LABELS_MAX    32
 #define KEY_AUDIENCES_MAX 32
@@ -14,6 +13,7 @@ struct key_request {
     struct span owner, description, contact, classification;
     const struct json_value *labels, *rotation, *jwt;
     bool has_owner, has_description, has_contact, has_classification;
+    bool is_new;
     /* create only */
     struct span name, algorithm, token, purpose;
     const struct json_value *approval, *adopt;
@@ -32,8 +32,9 @@ struct key_draft {
 MUST_USE struct err key_request_read_create(const struct json_value *body, struct key_request *out);
 MUST_USE struct err key_request_read_update(const struct json_value *body, struct key_request *out);
 /* Puts what the request says over draft->facts (zeroed, or those of the key) and checks the whole:
- * an owner, lengths, and a rotation under which no JWT outlives its key. ERR_INVALID_FIELD. */
+ * an owner, lengths, and a rotation that verifiers can follow; what a new key's rotation leaves out
+ * is its classification's. ERR_INVALID_FIELD. */
 MUST_USE struct err key_draft_apply(struct key_draft *draft, const struct key_request *request,
-                                    enum purpose purpose);
+                                    enum purpose purpose, const struct config_rotation *config);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/public_key.h"
+#include "pkcs11/token.h"
 
 void kid_format(const struct key *key, uint32_t version, char out[KID_MAX])
 {
@@ -46,7 +47,7 @@ static void put_labels(struct json_writer *writer, const struct key_facts *facts
 static void put_rotation(struct json_writer *writer, const struct rotation_policy *rotation)
 {
     if (rotation->every == 0 && rotation->overlap == 0 && rotation->publish_ahead == 0 &&
-        rotation->max_uses == 0) {
+        rotation->max_uses == 0 && rotation->mode == ROTATION_MANUAL) {
         return;
     }
     json_begin_object(writer, "rotation");
@@ -56,6 +57,7 @@ static void put_rotation(struct json_writer *writer, const struct rotation_polic
     if (rotation->max_uses != 0) {
         json_put_integer(writer, "max_uses", rotation->max_uses);
     }
+    json_put_text(writer, "mode", rotation_mode_name(rotation->mode));
     json_end_object(writer);
 }
 
@@ -94,21 +96,55 @@ static void put_facts(struct json_writer *writer, const struct key_facts *facts)
     }
 }
 
-static struct err put_version(struct json_writer *writer, const struct key *key,
-                              const struct version *version)
+/* What stays odd about material that was not made here. */
+static void put_origin(struct json_writer *writer, const struct version *version)
+{
+    if (!version->adopted) {
+        return;
+    }
+    json_put_text(writer, "origin", "adopted");
+    json_begin_array(writer, "attributes");
+    for (unsigned bit = 0; bit < TOKEN_ATTRIBUTE_COUNT; bit++) {
+        if ((version->attributes >> bit & 1) != 0) {
+            json_put_text(writer, NULL, token_attribute_name((enum token_attribute)bit));
+        }
+    }
+    json_end_array(writer);
+}
+
+static void put_members(struct json_writer *writer, const struct key *key,
+                        const struct version *version)
 {
     char kid[KID_MAX];
     kid_format(key, version->number, kid);
-    json_begin_object(writer, NULL);
     json_put_integer(writer, "version", version->number);
     json_put_text(writer, "state", version_state_name(version->state));
     json_put_text(writer, "kid", kid);
     put_time_if(writer, "created_at", version->created_at);
+    put_time_if(writer, "published_at", version->published_at);
+    put_time_if(writer, "promote_at", version->state == VERSION_PENDING ? version->promote_at : 0);
     put_time_if(writer, "activated_at", version->activated_at);
     put_time_if(writer, "retired_at", version->retired_at);
     put_time_if(writer, "destroy_at", version->destroy_at);
     json_put_integer(writer, "uses", (int64_t)uses_count(version));
     put_time_if(writer, "last_used_at", uses_last_at(version));
+    put_text_if(writer, "reason", version->reason);
+    put_origin(writer, version);
+}
+
+void key_view_put_history(struct json_writer *writer, const struct key *key,
+                          const struct version *version)
+{
+    json_begin_object(writer, NULL);
+    put_members(writer, key, version);
+    json_end_object(writer);
+}
+
+static struct err put_version(struct json_writer *writer, const struct key *key,
+                              const struct version *version)
+{
+    json_begin_object(writer, NULL);
+    put_members(writer, key, version);
     if (version->public_key.len > 0) {
         CLEANUP(buf_clear) struct buf pem = {0};
         TRY(public_key_pem(version->public_key, &pem));

@@ -12,6 +12,9 @@ void kid_format(const struct key *key, uint32_t version, char out[KID_MAX]);
 /* The whole key with its versions, as an object of the writer; absent members are left out. */
 MUST_USE struct err key_view_put(struct json_writer *writer, const char *member,
                                  const struct key *key);
+/* One version without its public half: how it came to be what it is. */
+void key_view_put_history(struct json_writer *writer, const struct key *key,
+                          const struct version *version);
 /* The public half of a version as a JWK (RFC 7517 §4) with kid, use and, for keys that sign, alg;
  * an object of the writer. The version has a public key. */
 MUST_USE struct err key_view_put_jwk(struct json_writer *writer, const struct key *key,

@@ -2,6 +2,8 @@
  * touch store or token; states of versions move in rotation/ alone. */
 #include "base/encoding.h"
 #include "base/mem.h"
+#include "gateway/events.h"
+#include "gateway/ops/adopt_facts.h"
 #include "gateway/ops/core_ops.h"
 #include "gateway/ops/key_facts.h"
 #include "gateway/ops/key_view.h"
@@ -90,8 +92,20 @@ static struct err refuse_taken_name(const struct call *call)
     return err_ok();
 }
 
+/* Material on a token may be anybody's, so who takes it over must manage the gateway, too. */
+static struct err read_adoption(struct call *call, const struct json_value *node,
+                                struct adopt_facts *out)
+{
+    if (node == NULL) {
+        return err_ok();
+    }
+    TRY(adopt_facts_read(node, out));
+    return pipeline_grant(call, operation_name(OPERATION_MANAGE_GATEWAY), span_of(NULL, 0));
+}
+
 struct err op_key_create(struct call *call)
 {
+    CLEANUP(adopt_facts_clear) struct adopt_facts adopt = {0};
     struct key_request request;
     struct key_draft draft = {.facts.classification = CLASS_CONFIDENTIAL};
     struct key_spec spec = {0};
@@ -99,14 +113,17 @@ struct err op_key_create(struct call *call)
     TRY(key_request_read_create(call->json.root, &request));
     spec.name = (const char *)request.name.data;
     TRY(choose_algorithm(&request, &spec));
-    TRY(key_draft_apply(&draft, &request, spec.purpose));
+    TRY(key_draft_apply(&draft, &request, spec.purpose, &call->gateway->config->rotation));
     TRY(choose_token(call, &request, &spec));
     TRY(refuse_taken_name(call));
     spec.facts = draft.facts;
+    TRY(read_adoption(call, request.adopt, &adopt));
     TRY(call_intent(call));
     struct moment moment;
     rotation_moment(&call->gateway->rotation, &moment);
-    TRY(rotation_create_key(&call->gateway->rotation, &spec, &moment, call->deadline_ns));
+    TRY(rotation_adopt_key(&call->gateway->rotation, &spec,
+                           request.adopt != NULL ? &adopt.adoption : NULL, &moment,
+                           call->deadline_ns));
     call->version = 1;
     return reply_key_now(call, 201);
 }
@@ -119,24 +136,42 @@ struct err op_key_get(struct call *call)
     return reply_key(call, 200, call->key);
 }
 
+/* Key sets that were sent with a longer max-age than from now on are still about. */
+static int64_t stale_until(const struct call *call, const struct key_facts *next)
+{
+    const struct rotation *rotation = &call->gateway->rotation;
+    int64_t before = plan_cache_age(&call->key->facts.rotation, rotation->rules.jwks_max_age);
+    int64_t after = plan_cache_age(&next->rotation, rotation->rules.jwks_max_age);
+    struct moment moment;
+    rotation_moment(rotation, &moment);
+    return after < before ? moment.lived + before * 1000 : 0;
+}
+
 struct err op_key_update(struct call *call)
 {
     struct key_request request;
     struct key_draft draft = {.facts = call->key->facts};
     TRY(refuse_version(call));
     TRY(key_request_read_update(call->json.root, &request));
-    TRY(key_draft_apply(&draft, &request, call->key->purpose));
+    TRY(key_draft_apply(&draft, &request, call->key->purpose, &call->gateway->config->rotation));
     TRY(call_intent(call));
-    TRY(keystore_update(call->gateway->store, call->target, &draft.facts, 0));
+    TRY(keystore_update(call->gateway->store, call->target, &draft.facts,
+                        stale_until(call, &draft.facts)));
     return reply_key_now(call, 200);
 }
 
 /* --- rotate --- */
 
-static struct err read_immediate(const struct call *call, bool *out_immediate)
+struct rotate_request {
+    bool immediate;
+    const struct json_value *adopt; /* or NULL */
+};
+
+static struct err read_rotate(const struct call *call, struct rotate_request *out)
 {
     const struct json_field fields[] = {
-        {"immediate", JSON_FLAG, JSON_OPTIONAL, 0, out_immediate, NULL},
+        {"immediate", JSON_FLAG, JSON_OPTIONAL, 0, &out->immediate, NULL},
+        {"adopt", JSON_OBJECT, JSON_OPTIONAL, 0, &out->adopt, NULL},
     };
     return call->json.root != NULL ? json_read(call->json.root, fields, ARRAY_LEN(fields))
                                    : err_ok();
@@ -153,24 +188,45 @@ static struct err reply_rotated(struct call *call, uint32_t number)
     json_put_text(&writer, "key", key->name);
     json_put_integer(&writer, "version", number);
     json_put_text(&writer, "state", version_state_name(version->state));
-    json_put_integer(&writer, "primary", key->primary);
+    if (key->primary != 0) {
+        json_put_integer(&writer, "primary", key->primary);
+    }
+    if (version->state == VERSION_PENDING) {
+        json_put_time(&writer, "promote_at", version->promote_at);
+    }
     json_end_object(&writer);
     return json_finish(&writer);
 }
 
+static void tell_rotated(const struct call *call)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    bool active = key != NULL && key->primary == call->version;
+    const struct event event = {.name = active ? "version.promoted" : "version.published",
+                                .key = call->key->name,
+                                .version = call->version,
+                                .principal = call->principal};
+    events_put(call->gateway->events, &event);
+}
+
 struct err op_key_rotate(struct call *call)
 {
-    bool immediate = false;
+    CLEANUP(adopt_facts_clear) struct adopt_facts adopt = {0};
+    struct rotate_request request = {0};
     uint32_t number = 0;
     TRY(refuse_version(call));
-    TRY(read_immediate(call, &immediate));
+    TRY(read_rotate(call, &request));
+    TRY(read_adoption(call, request.adopt, &adopt));
     TRY(call_intent(call));
     struct moment moment;
     rotation_moment(&call->gateway->rotation, &moment);
-    TRY(rotation_rotate(&call->gateway->rotation, call->target,
-                        immediate ? ROTATE_AT_ONCE : ROTATE_BY_POLICY, &moment, call->deadline_ns,
-                        &number));
+    TRY(rotation_adopt_version(&call->gateway->rotation, call->target,
+                               request.immediate ? ROTATE_AT_ONCE : ROTATE_BY_POLICY,
+                               request.adopt != NULL ? &adopt.adoption : NULL, &moment,
+                               call->deadline_ns, &number));
     call->version = number;
+    tell_rotated(call);
     return reply_rotated(call, number);
 }
 

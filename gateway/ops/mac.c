@@ -68,7 +68,7 @@ static void mac_write(const struct batch *batch, const struct item *item,
 
 struct err op_mac(struct call *call)
 {
-    static const struct verb verb = {mac_read, mac_run, mac_write};
+    static const struct verb verb = {mac_read, mac_run, mac_write, VERB_SIGNS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_MAC));
     TRY(choice_protecting(call, &batch.version));
@@ -128,7 +128,8 @@ static void verify_mac_write(const struct batch *batch, const struct item *item,
 
 struct err op_verify_mac(struct call *call)
 {
-    static const struct verb verb = {verify_mac_read, verify_mac_run, verify_mac_write};
+    static const struct verb verb = {verify_mac_read, verify_mac_run, verify_mac_write,
+                                     VERB_CHECKS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_MAC));
     TRY(choice_checking(call, &batch.version));

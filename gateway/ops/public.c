@@ -43,13 +43,6 @@ static void finish_public(struct call *call, int64_t max_age_s)
     }
 }
 
-static int64_t shorter_age(int64_t max_age_s, const struct key *key)
-{
-    int64_t half = key->facts.rotation.publish_ahead / 2;
-    bool bounds = key->facts.rotation.publish_ahead > 0;
-    return bounds && half < max_age_s ? half : max_age_s;
-}
-
 /* --- walking the keys of a namespace --- */
 
 /* A key that has, or will have, a place in key sets. */
@@ -106,12 +99,12 @@ static struct err put_key(void *context, const struct key *key)
     struct key_set *set = context;
     for (size_t i = 0; i < key->version_count; i++) {
         const struct version *version = &key->versions[i];
-        if (lifecycle_published(version->state) && version->public_key.len > 0) {
+        if (version->published_at != 0 && lifecycle_published(version->state)) {
             TRY(key_view_put_jwk(set->writer, key, version));
         }
     }
     set->keys++;
-    set->max_age_s = shorter_age(set->max_age_s, key);
+    set->max_age_s = plan_cache_age(&key->facts.rotation, set->max_age_s);
     return err_ok();
 }
 
@@ -171,7 +164,7 @@ static struct err note_scheme(void *context, const struct key *key)
 {
     struct discovery *discovery = context;
     discovery->schemes |= 1u << scheme_default(key->algorithm);
-    discovery->max_age_s = shorter_age(discovery->max_age_s, key);
+    discovery->max_age_s = plan_cache_age(&key->facts.rotation, discovery->max_age_s);
     return err_ok();
 }
 

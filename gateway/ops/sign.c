@@ -126,7 +126,7 @@ static void sign_write(const struct batch *batch, const struct item *item,
 
 struct err op_sign(struct call *call)
 {
-    static const struct verb verb = {sign_read, sign_run, sign_write};
+    static const struct verb verb = {sign_read, sign_run, sign_write, VERB_SIGNS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_protecting(call, &batch.version));
@@ -209,7 +209,7 @@ static void verify_write(const struct batch *batch, const struct item *item,
 
 struct err op_verify(struct call *call)
 {
-    static const struct verb verb = {verify_read, verify_run, verify_write};
+    static const struct verb verb = {verify_read, verify_run, verify_write, VERB_CHECKS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_checking(call, &batch.version));

@@ -119,6 +119,7 @@ struct reply_seen data_fixture_call(struct data_fixture *fixture, route_handler 
     struct call call = {.gateway = &fixture->gateway,
                         .exchange = &exchange,
                         .now_ms = NOW_MS,
+                        .wall_ms = NOW_MS,
                         .deadline_ns = clock_deadline(60000)};
     CLEANUP(key_release_at) const struct key *key = NULL;
     if (target != NULL) {

@@ -3,10 +3,10 @@
 add_library(gateway_fixture OBJECT unit/gateway_fixture.c unit/gateway_fake_token.c)
 target_link_libraries(gateway_fixture PUBLIC hsmgate_gateway PkgConfig::CMOCKA PRIVATE PkgConfig::OPENSSL)
 
-foreach(name problem query policy policy_pattern routes openapi key_facts key_view)
+foreach(name problem query policy policy_pattern routes openapi key_facts key_policy key_view)
   hsmgate_unit_test(test_${name} hsmgate_gateway)
 endforeach()
-foreach(name pipeline keys public bearer_ops ops_grants system metrics)
+foreach(name pipeline keys moves plans backups public bearer_ops ops_grants system metrics)
   hsmgate_unit_test(test_${name} gateway_fixture hsmgate_gateway)
 endforeach()
 # What lint proposes is held against the table of commands.
@@ -14,6 +14,9 @@ hsmgate_unit_test(test_lint hsmgate_gateway hsmgate_cli)
 foreach(name openapi system)
   target_compile_definitions(test_${name} PRIVATE HSMGATE_VERSION="${PROJECT_VERSION}")
 endforeach()
+
+hsmgate_unit_test(test_events hsmgate_gateway)
+target_sources(test_events PRIVATE lib/http_stub.c)
 
 # The test is the webhook.
 hsmgate_unit_test(test_copies hsmgate_gateway)

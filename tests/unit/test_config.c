@@ -63,6 +63,40 @@ static void test_defaults(void **state)
     assert_int_equal(config->lint.age_s[CLASS_PUBLIC], 0);
     assert_int_equal(config->lint.age_s[CLASS_REGULATED], 90 * 86400);
     assert_string_equal(config->lint.production[0], "prod");
+    assert_int_equal(config->rotation.defaults[CLASS_REGULATED].every, 0);
+    assert_int_equal(config->rotation.rules.clock_skew, 60);
+    assert_int_equal(config->rotation.rules.look_back, 30 * 86400);
+    assert_int_equal(config->rotation.rules.jwks_max_age, 300);
+    assert_null(config->events.webhook);
+    assert_null(config->backups);
+    config_free(config);
+}
+
+static void test_schedules(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err =
+        load(BASE TOKEN "rotation:\n  clock_skew: 5s\n  look_back: 90d\n"
+                        "  regulated: {every: 30d, overlap: 1d, publish_ahead: 1h}\n"
+                        "  public: {max_uses: 9, mode: automatic}\n"
+                        "events: {webhook: \"https://e/x\", secret_file: /dev/null}\n"
+                        "backups: /b\n",
+             &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    const struct rotation_policy *regulated = &config->rotation.defaults[CLASS_REGULATED];
+    assert_int_equal(regulated->every, 30 * 86400);
+    assert_int_equal(regulated->overlap, 86400);
+    assert_int_equal(regulated->publish_ahead, 3600);
+    assert_int_equal(regulated->mode, ROTATION_AUTOMATIC);
+    assert_int_equal(config->rotation.defaults[CLASS_PUBLIC].max_uses, 9);
+    assert_int_equal(config->rotation.defaults[CLASS_PUBLIC].mode, ROTATION_AUTOMATIC);
+    assert_int_equal(config->rotation.defaults[CLASS_INTERNAL].mode, ROTATION_MANUAL);
+    assert_int_equal(config->rotation.rules.clock_skew, 5);
+    assert_int_equal(config->rotation.rules.look_back, 90 * 86400);
+    assert_string_equal(config->events.webhook, "https://e/x");
+    assert_string_equal(config->backups, "/b");
     config_free(config);
 }
 
@@ -296,6 +330,18 @@ static void test_findings(void **state)
         {BASE TOKEN "checkpoints:\n  copy_webhook: http://example.com\n",
          ":8: checkpoints.copy_webhook: must begin with https://"},
         {BASE TOKEN "lint:\n  age_regulated: never\n", ":8: lint.age_regulated: must be a"},
+        {BASE TOKEN "rotation:\n  public: {every: soon}\n", "rotation.public.every: must be a"},
+        {BASE TOKEN "rotation:\n  internal: {mode: often}\n",
+         "rotation.internal.mode: must be automatic or manual"},
+        {BASE TOKEN "rotation:\n  regulated: {every: 1h, publish_ahead: 1h}\n",
+         "rotation.regulated: publish_ahead must be shorter"},
+        {BASE TOKEN "rotation:\n  clock_skew: 2h\n", ":8: rotation.clock_skew: must be at most"},
+        {BASE TOKEN "rotation:\n  secret: {every: 1h}\n", "rotation"},
+        {BASE TOKEN "events:\n  webhook: http://example.com\n",
+         ":8: events.webhook: must begin with https://"},
+        {BASE TOKEN "events:\n  webhook: https://e\n  secret_file: /nowhere\n",
+         ":9: events.secret_file: cannot be read"},
+        {BASE TOKEN "backups: here\n", ":7: backups: must be an absolute path"},
         {BASE, "tokens: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -339,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_doors_and_issuers),
         cmocka_unit_test(test_log_and_limits),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_request_threads_follow_tokens),
         cmocka_unit_test(test_no_token_may_hold_every_thread),
         cmocka_unit_test(test_everything_given),

@@ -31,13 +31,13 @@ static struct {
     struct buf last; /* body */
 } hook;
 
-struct err fetch_post(const char *url, const char *ca, const char *content_type, struct span body,
+struct err fetch_post(const char *url, const char *ca, const struct fetch_message *message,
                       int64_t deadline_ns, int *out_status)
 {
     (void)deadline_ns;
     assert_string_equal(url, "https://hook.example/secret");
     assert_string_equal(ca, "/etc/ca.pem");
-    assert_string_equal(content_type, "text/plain; charset=utf-8");
+    assert_string_equal(message->content_type, "text/plain; charset=utf-8");
     sync_lock(&hook.mutex);
     hook.waiting++;
     sync_wake_all(&hook.changed);
@@ -47,7 +47,7 @@ struct err fetch_post(const char *url, const char *ca, const char *content_type,
     hook.waiting--;
     hook.calls++;
     buf_reset(&hook.last);
-    assert_ok(buf_append(&hook.last, body));
+    assert_ok(buf_append(&hook.last, message->body));
     int status = hook.status;
     sync_unlock(&hook.mutex);
     ENSURE(status != 0, ERR_IO, "nobody is there");

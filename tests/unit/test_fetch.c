@@ -71,9 +71,11 @@ static void only_plain_urls_are_taken(void **state)
     CLEANUP(buf_clear) struct buf body = {0};
     int status = 0;
     assert_code(fetch_get("http://a.example/", NULL, 10, clock_deadline(1), &body), ERR_CONFIG);
-    assert_code(fetch_post("http://a.example/", NULL, "text/plain", span_text("x"),
-                           clock_deadline(1), &status),
-                ERR_CONFIG);
+    assert_code(
+        fetch_post("http://a.example/", NULL,
+                   &(struct fetch_message){.content_type = "text/plain", .body = span_text("x")},
+                   clock_deadline(1), &status),
+        ERR_CONFIG);
 }
 
 static void a_body_is_taken_up_to_its_limit(void **state)
@@ -121,9 +123,11 @@ static void a_server_that_hangs_meets_the_deadline(void **state)
     http_stub_say(stub, span_of(NULL, 0));
     assert_code(get(10, 50, &body), ERR_DEADLINE);
     assert_code(get(10, -1, &body), ERR_DEADLINE);
-    assert_code(fetch_post(http_stub_url(stub), NULL, "text/plain", span_text("x"),
-                           clock_deadline(50), &status),
-                ERR_DEADLINE);
+    assert_code(
+        fetch_post(http_stub_url(stub), NULL,
+                   &(struct fetch_message){.content_type = "text/plain", .body = span_text("x")},
+                   clock_deadline(50), &status),
+        ERR_DEADLINE);
 }
 
 static void proxies_of_the_environment_are_not_used(void **state)
@@ -144,15 +148,19 @@ static void a_post_carries_its_body_and_tells_the_status(void **state)
     CLEANUP(buf_clear) struct buf request = {0};
     int status = 0;
     http_stub_say(stub, span_text("HTTP/1.1 503 Later\r\nContent-Length: 2\r\n\r\nno"));
-    assert_ok(fetch_post(http_stub_url(stub), NULL, "text/plain; charset=utf-8",
-                         span_text("the body"), clock_deadline(PATIENT_MS), &status));
+    assert_ok(fetch_post(http_stub_url(stub), NULL,
+                         &(struct fetch_message){.content_type = "text/plain; charset=utf-8",
+                                                 .body = span_text("the body")},
+                         clock_deadline(PATIENT_MS), &status));
     assert_int_equal(status, 503);
     http_stub_last(stub, &request);
     assert_true(span_starts(buf_span(&request), "POST /keys HTTP/1.1\r\n"));
     assert_non_null(memmem(request.data, request.len, "\r\n\r\nthe body", 12));
     assert_non_null(memmem(request.data, request.len, "text/plain; charset=utf-8", 25));
-    assert_ok(fetch_post(http_stub_url(stub), NULL, "text/plain", span_of(NULL, 0),
-                         clock_deadline(PATIENT_MS), &status));
+    assert_ok(
+        fetch_post(http_stub_url(stub), NULL,
+                   &(struct fetch_message){.content_type = "text/plain", .body = span_of(NULL, 0)},
+                   clock_deadline(PATIENT_MS), &status));
 }
 
 static void a_reply_to_a_post_has_its_limit_too(void **state)
@@ -164,13 +172,17 @@ static void a_reply_to_a_post_has_its_limit_too(void **state)
     assert_ok(buf_extend(&body, ((size_t)64 << 10) + 1, &place));
     memset(place, 'a', body.len);
     http_stub_serve(stub, buf_span(&body));
-    assert_code(fetch_post(http_stub_url(stub), NULL, "text/plain", span_text("x"),
-                           clock_deadline(PATIENT_MS), &status),
-                ERR_TOO_LARGE);
+    assert_code(
+        fetch_post(http_stub_url(stub), NULL,
+                   &(struct fetch_message){.content_type = "text/plain", .body = span_text("x")},
+                   clock_deadline(PATIENT_MS), &status),
+        ERR_TOO_LARGE);
     buf_truncate(&body, body.len - 1);
     http_stub_serve(stub, buf_span(&body));
-    assert_ok(fetch_post(http_stub_url(stub), NULL, "text/plain", span_text("x"),
-                         clock_deadline(PATIENT_MS), &status));
+    assert_ok(
+        fetch_post(http_stub_url(stub), NULL,
+                   &(struct fetch_message){.content_type = "text/plain", .body = span_text("x")},
+                   clock_deadline(PATIENT_MS), &status));
 }
 
 /* A port that nobody listens on: the stub's own, after its end. */

@@ -8,13 +8,21 @@
 
 #define CREATE(members) "{\"name\":\"a/b\",\"algorithm\":\"x\",\"owner\":\"o\"" members "}"
 
+/* Nothing by default but for one class, and clocks that agree. */
+static const struct config_rotation config = {
+    .defaults = {[CLASS_REGULATED] = {.every = 90 * 86400,
+                                      .overlap = 86400,
+                                      .publish_ahead = 3600,
+                                      .mode = ROTATION_AUTOMATIC}},
+    .rules = {.jwks_max_age = 300}};
+
 static struct err apply(const char *text, enum purpose purpose, struct key_draft *draft,
                         struct json *json)
 {
     struct key_request request;
     TRY(json_parse(span_text(text), json));
     TRY(key_request_read_create(json->root, &request));
-    return key_draft_apply(draft, &request, purpose);
+    return key_draft_apply(draft, &request, purpose, &config);
 }
 
 static void good_facts_are_taken(void **state)
@@ -79,7 +87,6 @@ static void bad_facts_are_refused(void **state)
         {CREATE(",\"contact\":\"" LONG_200 "1\""), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"classification\":\"secret\""), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"colour\":\"blue\""), PURPOSE_SIGN, ERR_UNKNOWN_FIELD},
-        {CREATE(",\"adopt\":{\"label\":\"x\"}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"labels\":{\"Bad\":\"x\"}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"labels\":{\"a/b\":\"x\"}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"labels\":{\"a\":7}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
@@ -92,6 +99,8 @@ static void bad_facts_are_refused(void **state)
         {CREATE(",\"rotation\":{\"max_uses\":2147483649}"), PURPOSE_ENCRYPT, ERR_INVALID_FIELD},
         {CREATE(",\"rotation\":{\"every\":\"1h\",\"publish_ahead\":\"1h\"}"), PURPOSE_SIGN,
          ERR_INVALID_FIELD},
+        {CREATE(",\"rotation\":{\"mode\":\"sometimes\"}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
+        {CREATE(",\"rotation\":{\"mode\":\"automatic\"}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"jwt\":{\"max_ttl\":\"1h\"}"), PURPOSE_ENCRYPT, ERR_INVALID_FIELD},
         {CREATE(",\"jwt\":{\"max_ttl\":3600}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
         {CREATE(",\"jwt\":{\"audiences\":[7]}"), PURPOSE_SIGN, ERR_INVALID_FIELD},
@@ -177,7 +186,7 @@ static void updates_keep_the_rest(void **state)
                                          .jwt = {.max_ttl = 7200}}};
     assert_ok(json_parse(span_text("{\"owner\":\"new\",\"description\":\"\"}"), &json));
     assert_ok(key_request_read_update(json.root, &request));
-    assert_ok(key_draft_apply(&draft, &request, PURPOSE_SIGN));
+    assert_ok(key_draft_apply(&draft, &request, PURPOSE_SIGN, &config));
     assert_string_equal(draft.facts.owner, "new");
     assert_null(draft.facts.description);
     assert_string_equal(draft.facts.contact, "old");
@@ -185,7 +194,7 @@ static void updates_keep_the_rest(void **state)
     json_clear(&json);
     assert_ok(json_parse(span_text("{\"rotation\":{\"overlap\":\"1h\"}}"), &json));
     assert_ok(key_request_read_update(json.root, &request));
-    assert_code(key_draft_apply(&draft, &request, PURPOSE_SIGN), ERR_INVALID_FIELD);
+    assert_code(key_draft_apply(&draft, &request, PURPOSE_SIGN, &config), ERR_INVALID_FIELD);
 }
 
 static void updates_cannot_change_what_is_fixed(void **state)

@@ -329,7 +329,7 @@ static void every_word_has_a_role_or_none(void **state)
     uint32_t use = policy_use_operations(), management = policy_management_operations();
     assert_int_equal(use & management, 0);
     uint32_t neutral = BIT(VERIFY) | BIT(RANDOM) | BIT(READ) | BIT(REQUEST_BREAK_GLASS) |
-                       BIT(MANAGE_TOKENS) | BIT(READ_AUDIT);
+                       BIT(MANAGE_TOKENS) | BIT(READ_AUDIT) | BIT(MANAGE_GATEWAY);
     assert_int_equal(use | management | neutral, (1u << OPERATION_COUNT) - 1);
     assert_int_equal((use | management) & neutral, 0);
 }
