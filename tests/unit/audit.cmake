@@ -1,4 +1,4 @@
-foreach(part audit_record audit_repair audit_writer audit_faults audit_lost audit_read sinks)
+foreach(part audit_backup audit_record audit_repair audit_writer audit_faults audit_lost audit_read sinks)
   hsmgate_unit_test(test_${part} hsmgate_audit)
   target_sources(test_${part} PRIVATE unit/audit_fixture.c)
 endforeach()
