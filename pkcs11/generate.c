@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "pkcs11/proof.h"
 
@@ -48,8 +49,10 @@ struct ckr_verdict generate_key(struct worker *worker, struct session *session,
     verdict = proof_make(worker, session, &material, kind, reply, results);
     if (verdict.class != FRAME_OK) {
         material_destroy(session, &material);
-    } else { /* the first use need not wait for the turn, which the next new key may have */
-        object_learn(&worker->objects, &reply->key, session->epoch, material.key);
+        return verdict;
     }
+    failpoint_hit(FAILPOINT_TOKEN_PROVED);
+    /* the first use need not wait for the turn, which the next new key may have */
+    object_learn(&worker->objects, &reply->key, session->epoch, material.key);
     return verdict;
 }

@@ -5,6 +5,7 @@
 #include "pkcs11/material.h"
 
 #include "base/banned.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "pkcs11/mechanism.h"
@@ -65,6 +66,14 @@ static struct ckr_verdict check(const struct session *session, const struct mate
     return template_check(session, material->public, TEMPLATE_PUBLIC, subject);
 }
 
+/* The probe's objects, of which nobody hears, are no step of anything. */
+static void pass(enum failpoint point, const struct template_subject *subject)
+{
+    if (subject->on_token) {
+        failpoint_hit(point);
+    }
+}
+
 struct ckr_verdict material_generate(struct session *session,
                                      const struct template_subject *subject, struct material *out)
 {
@@ -78,11 +87,13 @@ struct ckr_verdict material_generate(struct session *session,
     if (ckr != CKR_OK) {
         return ckr_verdict(ckr);
     }
+    pass(FAILPOINT_TOKEN_GENERATED, subject);
     struct ckr_verdict verdict = check(session, &made, &asked);
     if (verdict.class != FRAME_OK) {
         material_destroy(session, &made);
         return verdict;
     }
+    pass(FAILPOINT_TOKEN_READ_BACK, subject);
     *out = made;
     return verdict;
 }

@@ -11,6 +11,7 @@
 
 #include "base/banned.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
@@ -206,6 +207,7 @@ static struct ckr_verdict destroy_round(struct session *session, const struct se
         if (ckr != CKR_OK) {
             return ckr_verdict(ckr);
         }
+        failpoint_hit(FAILPOINT_TOKEN_DESTROYING);
     }
     return ckr_done();
 }
