@@ -4,7 +4,9 @@
  * Afterwards the key is found by its CKA_ID like any other, so the rule is the map's: one secret or
  * private object bears it, and exactly one public object where there is a public half. A public
  * half that is only in the private object (RSA) does not do: there is one rule for both. Nothing
- * here may change the token: the material is somebody's. */
+ * here may change the token: the material is somebody's. And it may be a key of ours that is in
+ * use, so the map does not learn the identity that was made here: an AES key gets another one each
+ * time, and an adoption that comes to nothing must not turn away those who bring the first. */
 #include "pkcs11/adopt.h"
 
 #include <string.h>
@@ -111,7 +113,7 @@ struct ckr_verdict adopt_key(struct worker *worker, struct session *session,
     name_key(reply, &request->key, &object);
     verdict = judge_proof(proof_make(worker, session, &material, kind, reply, results));
     if (verdict.class == FRAME_OK) {
-        object_learn(&worker->objects, &reply->key, session->epoch, material.key);
+        object_doubt(&worker->objects, &reply->key);
     }
     return verdict;
 }

@@ -16,6 +16,8 @@ struct listing {
     size_t room;
 };
 
+/* One object that the token cannot describe must not hide all others. That the device itself is
+ * lost shows in other codes, or at the next step of the search. */
 static CK_RV add(struct listing *listing, const struct session *session, CK_OBJECT_HANDLE handle,
                  enum token_object_class class)
 {
@@ -26,8 +28,6 @@ static CK_RV add(struct listing *listing, const struct session *session, CK_OBJE
     struct token_object *object = &listing->objects[listing->count];
     *object = description_none(class);
     CK_RV ckr = description_read(session, handle, class, object).ckr;
-    /* One object that the token cannot describe must not hide all others. That the device itself is
-     * lost shows in other codes, or at the next step of the search. */
     if (ckr != CKR_OK && !ckr_is_vague(ckr)) {
         return ckr;
     }

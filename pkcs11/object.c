@@ -126,6 +126,18 @@ static void forget(struct object_map *map, struct span cka_id)
     mem_free(object);
 }
 
+void object_doubt(struct object_map *map, const struct token_key *key)
+{
+    sync_lock(&map->mutex);
+    const struct object *object = *place_of(map, id_of(key));
+    bool sure =
+        object != NULL && object->handle != CK_INVALID_HANDLE && same_key(&object->key, key);
+    sync_unlock(&map->mutex);
+    if (!sure) {
+        forget(map, id_of(key));
+    }
+}
+
 static bool has_public(const struct token_key *key)
 {
     return key->purpose == PURPOSE_SIGN || key->purpose == PURPOSE_DECRYPT;

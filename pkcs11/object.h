@@ -31,6 +31,9 @@ MUST_USE struct ckr_verdict object_get(struct object_map *map, struct session *s
 /* Notes where a key is whose identity was made from this very object. */
 void object_learn(struct object_map *map, const struct token_key *key, uint32_t epoch,
                   CK_OBJECT_HANDLE handle);
+/* Forgets what is known of the key's CKA_ID, unless it is that the key itself is there. Then the
+ * next use proves whatever identity it brings. */
+void object_doubt(struct object_map *map, const struct token_key *key);
 /* Whether anything bears the CKA_ID: FRAME_EXISTS, or FRAME_OK when nothing does. */
 MUST_USE struct ckr_verdict object_absent(struct session *session, struct span cka_id);
 /* Destroys every object with the CKA_ID and looks again. FRAME_KEY_MISSING when there was none. */

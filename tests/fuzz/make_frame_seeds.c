@@ -59,6 +59,7 @@ int main(int argc, char **argv)
     seed_frames(argv[1], FRAME_RUN, "run", 3);
     seed_frames(argv[1], FRAME_GENERATE, "generate", 1);
     seed_frames(argv[1], FRAME_DESTROY, "destroy", 1);
+    seed_frames(argv[1], FRAME_ADOPT, "adopt", 1);
     seed_frames(argv[1], FRAME_INVENTORY, "inventory", 0);
     seed_hello(argv[1]);
     seed_objects(argv[1]);

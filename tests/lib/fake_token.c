@@ -722,6 +722,13 @@ CK_OBJECT_HANDLE fake_token_put(const CK_ATTRIBUTE *list, CK_ULONG count)
     return handle;
 }
 
+void fake_token_wipe(void)
+{
+    lock();
+    memset(fake.objects, 0, sizeof(fake.objects));
+    (void)unlock(CKR_OK);
+}
+
 void fake_token_swap_key(const uint8_t *cka_id, size_t len)
 {
     CK_ATTRIBUTE by_id = {

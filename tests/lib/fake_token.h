@@ -54,6 +54,8 @@ void fake_token_ignore(CK_ATTRIBUTE_TYPE type);
 /* Puts an object on the token that somebody else made: these attributes and no others, and a value
  * that nobody knows. */
 CK_OBJECT_HANDLE fake_token_put(const CK_ATTRIBUTE *list, CK_ULONG count);
+/* Takes all objects off the token, without a call that counts. */
+void fake_token_wipe(void);
 /* Replaces the value of every key with this CKA_ID by another. */
 void fake_token_swap_key(const uint8_t *cka_id, size_t len);
 unsigned fake_token_objects(void);

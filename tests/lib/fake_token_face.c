@@ -223,60 +223,58 @@ static EVP_PKEY *make_pair(enum algorithm algorithm)
     }
 }
 
-/* The pair's identity, and its public half appended. */
-static struct err identify_pair(EVP_PKEY *pair, struct token_key *key, struct buf *public_key)
+/* The identity of a key, and the public half of a pair. */
+static struct err make_identity(const struct fake_key *made, struct token_key *key,
+                                struct buf *public_key)
 {
+    struct span parts[] = {span_of(key->cka_id, key->cka_id_len),
+                           span_of(made->secret, sizeof(made->secret))};
+    if (made->pair == NULL) {
+        digest_sha256_parts(parts, 2, key->identity);
+        key->identity_len = 16;
+        return err_ok();
+    }
     unsigned char *spki = NULL;
-    int len = i2d_PUBKEY(pair, &spki);
+    int len = i2d_PUBKEY(made->pair, &spki);
     assert(len > 0);
-    digest_of(DIGEST_SHA256, span_of(spki, (size_t)len), key->identity);
+    struct span der = span_of(spki, (size_t)len);
+    struct err err = buf_append(public_key, der);
+    digest_sha256_parts(&der, 1, key->identity);
     key->identity_len = SHA256_LEN;
-    struct err err = buf_append(public_key, span_of(spki, (size_t)len));
     OPENSSL_free(spki);
     return err;
 }
 
-static struct err generate_pair(struct token *token, struct token_key *key, struct fake_key *made,
-                                struct buf *public_key)
+static struct err save_pair(struct token *token, struct span cka_id, struct fake_key *made)
 {
     unsigned char *der = NULL;
-    made->pair = make_pair(key->algorithm);
+    made->pair = make_pair(made->algorithm);
     int len = i2d_PrivateKey(made->pair, &der);
     assert(len > 0);
-    struct err err =
-        save(token, span_of(key->cka_id, key->cka_id_len), made, span_of(der, (size_t)len));
+    struct err err = save(token, cka_id, made, span_of(der, (size_t)len));
     OPENSSL_free(der);
-    TRY(err);
-    return identify_pair(made->pair, key, public_key);
+    return err;
 }
 
-static void identify_secret(const struct fake_key *made, struct token_key *key)
-{
-    struct span parts[] = {span_of(key->cka_id, key->cka_id_len),
-                           span_of(made->secret, sizeof(made->secret))};
-    digest_sha256_parts(parts, 2, key->identity);
-    key->identity_len = 16;
-}
-
-static struct err generate_secret(struct token *token, struct token_key *key, struct fake_key *made)
+static struct err save_secret(struct token *token, struct span cka_id, struct fake_key *made)
 {
     random_bytes(made->secret, sizeof(made->secret));
-    identify_secret(made, key);
-    return save(token, span_of(key->cka_id, key->cka_id_len), made,
-                span_of(made->secret, sizeof(made->secret)));
+    return save(token, cka_id, made, span_of(made->secret, sizeof(made->secret)));
 }
 
 static struct err make_key(struct token *token, struct token_key *key, const char *label,
                            uint32_t attributes, struct buf *public_key)
 {
-    CLEANUP(mem_free_at) char *path = path_of(token, span_of(key->cka_id, key->cka_id_len));
+    struct span cka_id = span_of(key->cka_id, key->cka_id_len);
+    CLEANUP(mem_free_at) char *path = path_of(token, cka_id);
     CLEANUP(fake_key_clear)
     struct fake_key made = {.algorithm = key->algorithm, .attributes = attributes};
     ENSURE(strlen(label) <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD, "a label is too long");
     ENSURE(access(path, F_OK) != 0, ERR_CONFLICT, "the CKA_ID is taken");
     memcpy(made.label, label, strlen(label));
-    return is_pair(key->algorithm) ? generate_pair(token, key, &made, public_key)
-                                   : generate_secret(token, key, &made);
+    TRY(is_pair(key->algorithm) ? save_pair(token, cka_id, &made)
+                                : save_secret(token, cka_id, &made));
+    return make_identity(&made, key, public_key);
 }
 
 static const uint32_t roles[PURPOSE_COUNT] = {
@@ -402,26 +400,42 @@ struct err token_inventory(struct token *token, int64_t deadline_ns, struct toke
     return after(&fault, inventory(token, out, out_count));
 }
 
-/* The only secret or private object that `which` names. */
-static struct err find(struct token *token, const struct token_selector *which,
-                       struct token_object *out)
+/* --- adopt --- */
+
+/* The CKA_ID of the one secret or private key that the selector names. */
+static struct err find_selected(struct token *token, const struct token_selector *which,
+                                struct token_key *key)
 {
     CLEANUP(mem_free_at) struct token_object *objects = NULL;
     size_t count = 0;
-    size_t found = 0;
+    unsigned found = 0;
     TRY(inventory(token, &objects, &count));
     for (size_t i = 0; i < count; i++) {
         const struct token_object *object = &objects[i];
-        bool named = which->label != NULL
-                         ? strcmp(object->label, which->label) == 0
-                         : span_equal(span_of(object->cka_id, object->cka_id_len), which->cka_id);
+        struct span cka_id = span_of(object->cka_id, object->cka_id_len);
+        bool named = which->label != NULL ? strcmp(which->label, object->label) == 0
+                                          : span_equal(which->cka_id, cka_id);
         if (named && object->class != TOKEN_OBJECT_PUBLIC) {
-            *out = *object;
+            memcpy(key->cka_id, object->cka_id, sizeof(key->cka_id));
+            key->cka_id_len = object->cka_id_len;
             found++;
         }
     }
-    ENSURE(found > 0, ERR_NOT_FOUND, "there is no such object");
-    ENSURE(found == 1, ERR_CONFLICT, "more than one object has this label");
+    ENSURE(found > 0, ERR_NOT_FOUND, "the fake token has no such key");
+    ENSURE(found == 1, ERR_CONFLICT, "the fake token has several of them");
+    return err_ok();
+}
+
+/* As pkcs11/fitness.c has it. */
+static struct err check_fit(const struct fake_key *found, const struct token_key *key)
+{
+    uint32_t leaky = 1u << TOKEN_ATTRIBUTE_WRAPS | 1u << TOKEN_ATTRIBUTE_DECRYPTS;
+    ENSURE(found->algorithm == key->algorithm, ERR_UNSUPPORTED_OPERATION,
+           "the fake token's key is of another algorithm");
+    ENSURE((found->attributes & leaky) != leaky, ERR_UNSUPPORTED_OPERATION,
+           "the fake token's key gives keys away");
+    ENSURE((found->attributes & roles[key->purpose]) == roles[key->purpose],
+           ERR_UNSUPPORTED_OPERATION, "the fake token's key has another role");
     return err_ok();
 }
 
@@ -429,20 +443,13 @@ static struct err adopt(struct token *token, const struct token_selector *which,
                         struct token_key *key, uint32_t *out_attributes, struct buf *public_key)
 {
     CLEANUP(fake_key_clear) struct fake_key found = {0};
-    struct token_object object;
-    TRY(find(token, which, &object));
-    ENSURE(object.algorithm == key->algorithm, ERR_UNSUPPORTED_OPERATION,
-           "the key is of another algorithm");
-    ENSURE((object.attributes & roles[key->purpose]) == roles[key->purpose],
-           ERR_UNSUPPORTED_OPERATION, "the key is not for this purpose");
-    memcpy(key->cka_id, object.cka_id, object.cka_id_len);
-    key->cka_id_len = object.cka_id_len;
-    TRY(load(token, span_of(key->cka_id, key->cka_id_len), &found));
+    struct token_key adopted = {.algorithm = key->algorithm, .purpose = key->purpose};
+    TRY(find_selected(token, which, &adopted));
+    TRY(load(token, span_of(adopted.cka_id, adopted.cka_id_len), &found));
+    TRY(check_fit(&found, key));
+    TRY(make_identity(&found, &adopted, public_key));
+    *key = adopted;
     *out_attributes = found.attributes;
-    if (found.pair != NULL) {
-        return identify_pair(found.pair, key, public_key);
-    }
-    identify_secret(&found, key);
     return err_ok();
 }
 
@@ -453,7 +460,11 @@ struct err token_adopt(struct token *token, const struct token_selector *which,
     (void)deadline_ns;
     struct fake_fault fault = due_fault(token, FAKE_ADOPT);
     TRY(before(&fault));
-    return after(&fault, adopt(token, which, key, out_attributes, public_key));
+    TRY(after(&fault, adopt(token, which, key, out_attributes, public_key)));
+    if (strikes(&fault, FAKE_CORRUPT)) {
+        key->identity[0] ^= 1;
+    }
+    return err_ok();
 }
 
 size_t fake_token_count(struct token *token)

@@ -31,7 +31,8 @@ void fake_token_fault(struct token *token, struct fake_fault fault);
 void fake_token_only(struct token *token, uint32_t algorithms);
 void fake_token_offer_oaep_sha256(struct token *token);
 /* Puts a key on the token that somebody else made: `attributes` (1u << enum token_attribute) are
- * those of its secret or private object. The CKA_ID must be free; labels may be shared. */
+ * those of its secret or private object, with its roles. The CKA_ID must be free; labels may be
+ * shared. token_adopt takes it as the worker would: one match, algorithm, role, not leaky. */
 void fake_token_import(struct token *token, struct span cka_id, const char *label,
                        enum algorithm algorithm, uint32_t attributes);
 /* Keys in the folder; a key pair is one. */

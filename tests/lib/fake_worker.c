@@ -50,8 +50,14 @@ enum action {
     ACTION_MISTAKE,
     ACTION_EXISTS,
     ACTION_SWAPPED,
-    ACTION_GONE, /* FRAME_KEY_MISSING for the whole call */
-    ACTION_FEW,  /* the hello names one session only */
+    ACTION_GONE,       /* FRAME_KEY_MISSING for the whole call */
+    ACTION_UNFIT,      /* FRAME_UNFIT for the whole call: several have the label */
+    ACTION_ITEM_UNFIT, /* likewise for the item */
+    ACTION_UNFIT_MUTE, /* FRAME_UNFIT without an item that says why */
+    ACTION_UNFIT_ODD,  /* FRAME_UNFIT for a reason that there is not */
+    ACTION_RENAMED,    /* another CKA_ID */
+    ACTION_ODD_BITS,   /* attributes that there are not */
+    ACTION_FEW,        /* the hello names one session only */
     ACTION_COUNT
 };
 
@@ -81,6 +87,12 @@ static const char *const action_names[ACTION_COUNT] = {
     [ACTION_EXISTS] = "exists",
     [ACTION_SWAPPED] = "swapped",
     [ACTION_GONE] = "gone",
+    [ACTION_UNFIT] = "unfit",
+    [ACTION_ITEM_UNFIT] = "item-unfit",
+    [ACTION_UNFIT_MUTE] = "unfit-mute",
+    [ACTION_UNFIT_ODD] = "unfit-odd",
+    [ACTION_RENAMED] = "renamed",
+    [ACTION_ODD_BITS] = "odd-bits",
     [ACTION_FEW] = "few",
 };
 
@@ -89,20 +101,25 @@ static const struct {
     enum action action;
     enum frame_class class;
     bool whole;
+    uint32_t bytes; /* of the item, which comes with a whole refusal then */
 } refusals[] = {
-    {ACTION_PIN, FRAME_PIN, true},
-    {ACTION_LOST, FRAME_DEVICE_LOST, true},
-    {ACTION_WAIT_LOST, FRAME_DEVICE_LOST, true},
-    {ACTION_WAIT_PIN, FRAME_PIN, true},
-    {ACTION_ITEM_LOST, FRAME_DEVICE_LOST, false},
-    {ACTION_ITEM_PIN, FRAME_PIN, false},
-    {ACTION_ITEM_STALE, FRAME_STALE_EPOCH, false},
-    {ACTION_UNSUPPORTED, FRAME_UNSUPPORTED, false},
-    {ACTION_CAPACITY, FRAME_CAPACITY, true},
-    {ACTION_MISTAKE, FRAME_OUR_MISTAKE, false},
-    {ACTION_EXISTS, FRAME_EXISTS, false},
-    {ACTION_SWAPPED, FRAME_KEY_SWAPPED, false},
-    {ACTION_GONE, FRAME_KEY_MISSING, true},
+    {ACTION_PIN, FRAME_PIN, true, 0},
+    {ACTION_LOST, FRAME_DEVICE_LOST, true, 0},
+    {ACTION_WAIT_LOST, FRAME_DEVICE_LOST, true, 0},
+    {ACTION_WAIT_PIN, FRAME_PIN, true, 0},
+    {ACTION_ITEM_LOST, FRAME_DEVICE_LOST, false, 0},
+    {ACTION_ITEM_PIN, FRAME_PIN, false, 0},
+    {ACTION_ITEM_STALE, FRAME_STALE_EPOCH, false, 0},
+    {ACTION_UNSUPPORTED, FRAME_UNSUPPORTED, false, 0},
+    {ACTION_CAPACITY, FRAME_CAPACITY, true, 0},
+    {ACTION_MISTAKE, FRAME_OUR_MISTAKE, false, 0},
+    {ACTION_EXISTS, FRAME_EXISTS, false, 0},
+    {ACTION_SWAPPED, FRAME_KEY_SWAPPED, false, 0},
+    {ACTION_GONE, FRAME_KEY_MISSING, true, 0},
+    {ACTION_UNFIT, FRAME_UNFIT, true, FRAME_UNFIT_SEVERAL},
+    {ACTION_ITEM_UNFIT, FRAME_UNFIT, false, FRAME_UNFIT_SEVERAL},
+    {ACTION_UNFIT_MUTE, FRAME_UNFIT, true, 0},
+    {ACTION_UNFIT_ODD, FRAME_UNFIT, true, FRAME_UNFIT_END},
 };
 
 struct step {
@@ -263,6 +280,17 @@ static void generate(struct scratch *scratch, const struct frame_item *item, str
     }
 }
 
+/* What is on the token bears the label as its CKA_ID. */
+static void adopt(struct scratch *scratch, const struct frame_item *item, struct frame_item *out)
+{
+    generate(scratch, item, out);
+    out->bytes = 1u << TOKEN_ATTRIBUTE_IMPORTED | 1u << TOKEN_ATTRIBUTE_SIGNS;
+    if (item->key.cka_id_len == 0) {
+        out->key.cka_id_len = item->input.len;
+        memcpy(out->key.cka_id, item->input.data, item->input.len);
+    }
+}
+
 static void destroy(const struct frame_item *item, struct frame_item *out)
 {
     out->class = item->key.cka_id[0] == 0xEE ? FRAME_KEY_MISSING : FRAME_OK;
@@ -297,6 +325,10 @@ static void spoil_outputs(struct scratch *scratch, enum action action, struct fr
             items[i].aad = (struct span){0};
         } else if (action == ACTION_REVEAL) {
             items[i].iv = filled(scratch, 32, 'K', (struct span){0});
+        } else if (action == ACTION_RENAMED) {
+            items[i].key.cka_id[0] ^= 1;
+        } else if (action == ACTION_ODD_BITS) {
+            items[i].bytes |= 1u << TOKEN_ATTRIBUTE_COUNT;
         }
     }
 }
@@ -309,10 +341,14 @@ static void spoil_classes(enum action action, struct frame_head *head, struct fr
         }
         if (refusals[i].whole) {
             head->class = refusals[i].class;
-            head->count = 0;
+            head->count = refusals[i].bytes > 0 ? 1 : 0;
+            items[0] = (struct frame_item){.class = refusals[i].class, .bytes = refusals[i].bytes};
         } else {
             struct frame_item *last = &items[head->count - 1];
-            *last = (struct frame_item){.key = last->key, .class = refusals[i].class, .ckr = 0x30};
+            *last = (struct frame_item){.key = last->key,
+                                        .class = refusals[i].class,
+                                        .ckr = 0x30,
+                                        .bytes = refusals[i].bytes};
         }
     }
 }
@@ -356,6 +392,8 @@ static void answer(int fd, const struct frame_head *request, struct span body)
             run_item(scratch, request->op, &items[i], &replies[i]);
         } else if (request->kind == FRAME_GENERATE) {
             generate(scratch, &items[i], &replies[i]);
+        } else if (request->kind == FRAME_ADOPT) {
+            adopt(scratch, &items[i], &replies[i]);
         } else {
             destroy(&items[i], &replies[i]);
         }

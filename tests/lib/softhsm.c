@@ -72,7 +72,7 @@ void softhsm_import(const char *file, const char *label, const char *id)
     run(arguments);
 }
 
-void softhsm_make_key(const char *label, const char *id, const char *const *how)
+void softhsm_pkcs11_tool(const char *label, const char *id, const char *const *how)
 {
     const char *arguments[ARGUMENTS_MAX] = {
         "pkcs11-tool", "--module",  SOFTHSM_MODULE, "--token-label", SOFTHSM_LABEL, "--login",

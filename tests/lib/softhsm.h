@@ -20,11 +20,10 @@ void softhsm_write_pin(const struct softhsm *softhsm, const char *pin);
 void softhsm_write_config(const struct softhsm *softhsm, const char *extra);
 /* Whether a file whose name starts with `prefix` is in the state folder. */
 bool softhsm_has_state(const struct softhsm *softhsm, const char *prefix);
-/* What other programs do to the token. Imports the PKCS#8 PEM in the file with softhsm2-util; makes
- * a key with pkcs11-tool, whose `how` are the arguments that say which, NULL at the end. `id` is
- * CKA_ID in hex. */
+/* What other programs do to the token: softhsm2-util imports the PKCS#8 PEM in a file, pkcs11-tool
+ * does what its arguments `how` say, NULL at the end. `id` is CKA_ID in hex. */
 void softhsm_import(const char *file, const char *label, const char *id);
-void softhsm_make_key(const char *label, const char *id, const char *const *how);
+void softhsm_pkcs11_tool(const char *label, const char *id, const char *const *how);
 void softhsm_remove(struct softhsm *softhsm);
 
 #endif

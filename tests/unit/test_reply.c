@@ -30,6 +30,7 @@ static const struct {
     {FRAME_KEY_SWAPPED, TOKEN_SIGN, ERR_TOKEN_UNAVAILABLE, false, true},
     {FRAME_UNSUPPORTED, TOKEN_DECRYPT, ERR_UNSUPPORTED_BY_TOKEN, false, false},
     {FRAME_EXISTS, TOKEN_SIGN, ERR_CONFLICT, false, false},
+    {FRAME_UNFIT, TOKEN_SIGN, ERR_UNSUPPORTED_OPERATION, false, false},
 };
 
 static void test_classes(void **state)
@@ -157,12 +158,188 @@ static void test_public_keys(void **state)
     assert_int_equal(reply_check_key(&key, &reply).code, ERR_CORRUPT);
 }
 
+struct adopted {
+    struct token_key asked;
+    struct frame_item reply;
+};
+
+static struct adopted good_mac(void)
+{
+    struct adopted adopted = {.asked = {.algorithm = ALGORITHM_HMAC_SHA256,
+                                        .purpose = PURPOSE_MAC,
+                                        .cka_id = {1, 2},
+                                        .cka_id_len = 2}};
+    adopted.reply =
+        (struct frame_item){.key = adopted.asked, .bytes = (1u << TOKEN_ATTRIBUTE_COUNT) - 1};
+    adopted.reply.key.identity_len = 16;
+    return adopted;
+}
+
+static void by_label(struct adopted *adopted)
+{
+    memset(adopted->asked.cka_id, 0, sizeof(adopted->asked.cka_id));
+    adopted->asked.cka_id_len = 0;
+}
+
+static void nameless(struct adopted *adopted)
+{
+    by_label(adopted);
+    adopted->reply.key.cka_id_len = 0;
+}
+
+static void longest_id(struct adopted *adopted)
+{
+    by_label(adopted);
+    adopted->reply.key.cka_id_len = TOKEN_CKA_ID_MAX;
+}
+
+static void other_id(struct adopted *adopted)
+{
+    adopted->reply.key.cka_id[1] = 3;
+}
+
+static void longer_id(struct adopted *adopted)
+{
+    adopted->reply.key.cka_id_len++;
+}
+
+static void other_algorithm(struct adopted *adopted)
+{
+    adopted->reply.key.algorithm = ALGORITHM_HMAC_SHA384;
+}
+
+static void other_purpose(struct adopted *adopted)
+{
+    adopted->reply.key.purpose = PURPOSE_SIGN;
+}
+
+static void short_identity(struct adopted *adopted)
+{
+    adopted->reply.key.identity_len--;
+}
+
+static void odd_bits(struct adopted *adopted)
+{
+    adopted->reply.bytes++;
+}
+
+static void top_bit(struct adopted *adopted)
+{
+    adopted->reply.bytes |= 1u << 31;
+}
+
+static void public_half(struct adopted *adopted)
+{
+    adopted->reply.input = of_len(44);
+}
+
+static void extra(struct adopted *adopted)
+{
+    adopted->reply.aad = of_len(1);
+}
+
+static void revealed(struct adopted *adopted)
+{
+    adopted->reply.iv = of_len(32);
+}
+
+static void a_pair(struct adopted *adopted)
+{
+    adopted->asked.algorithm = ALGORITHM_ED25519;
+    adopted->asked.purpose = PURPOSE_SIGN;
+    adopted->reply.key = adopted->asked;
+    adopted->reply.input = of_len(44);
+    digest_sha256_parts(&adopted->reply.input, 1, adopted->reply.key.identity);
+    adopted->reply.key.identity_len = SHA256_LEN;
+}
+
+static void another_pair(struct adopted *adopted)
+{
+    a_pair(adopted);
+    adopted->reply.input.len--;
+}
+
+static const struct {
+    const char *name;
+    void (*change)(struct adopted *adopted);
+    enum err_code code;
+} adopted_cases[] = {
+    {"named by its label", by_label, ERR_OK},
+    {"with the longest CKA_ID", longest_id, ERR_OK},
+    {"a pair", a_pair, ERR_OK},
+    {"without a CKA_ID", nameless, ERR_CORRUPT},
+    {"another CKA_ID", other_id, ERR_CORRUPT},
+    {"a longer CKA_ID", longer_id, ERR_CORRUPT},
+    {"another algorithm", other_algorithm, ERR_CORRUPT},
+    {"another purpose", other_purpose, ERR_CORRUPT},
+    {"a short identity", short_identity, ERR_CORRUPT},
+    {"an attribute that there is not", odd_bits, ERR_CORRUPT},
+    {"the last bit of attributes", top_bit, ERR_CORRUPT},
+    {"a secret key's public half", public_half, ERR_CORRUPT},
+    {"more than was asked for", extra, ERR_CORRUPT},
+    {"something revealed", revealed, ERR_CORRUPT},
+    {"a public half that its identity does not name", another_pair, ERR_CORRUPT},
+};
+
+static void test_adopted(void **state)
+{
+    (void)state;
+    struct adopted good = good_mac();
+    assert_int_equal(reply_check_adopted(&good.asked, &good.reply).code, ERR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(adopted_cases); i++) {
+        struct adopted adopted = good_mac();
+        adopted_cases[i].change(&adopted);
+        struct err err = reply_check_adopted(&adopted.asked, &adopted.reply);
+        if (err.code != adopted_cases[i].code) {
+            fail_msg("%s: %s %s", adopted_cases[i].name, err_word(err.code), err.detail);
+        }
+    }
+}
+
+/* Every reason has an error and a sentence that a client may read whole. */
+static void test_unfit(void **state)
+{
+    (void)state;
+    static const struct {
+        enum frame_unfit unfit;
+        enum err_code code;
+        const char *says;
+    } cases[] = {
+        {FRAME_UNFIT_MISSING, ERR_NOT_FOUND, "no secret or private key"},
+        {FRAME_UNFIT_SEVERAL, ERR_CONFLICT, "name the one by its CKA_ID"},
+        {FRAME_UNFIT_SHARED_ID, ERR_CONFLICT, "a CKA_ID of its own"},
+        {FRAME_UNFIT_NO_ID, ERR_UNSUPPORTED_OPERATION, "no CKA_ID of 1 to 32 bytes"},
+        {FRAME_UNFIT_NO_PUBLIC, ERR_UNSUPPORTED_OPERATION, "public key is not on the token"},
+        {FRAME_UNFIT_ALGORITHM, ERR_UNSUPPORTED_OPERATION, "type, size or curve"},
+        {FRAME_UNFIT_ROLE, ERR_UNSUPPORTED_OPERATION, "purpose"},
+        {FRAME_UNFIT_LEAKY, ERR_UNSUPPORTED_OPERATION, "give those keys away"},
+        {FRAME_UNFIT_ASKING, ERR_UNSUPPORTED_OPERATION, "PIN before every use"},
+        {FRAME_UNFIT_UNPROVEN, ERR_UNSUPPORTED_OPERATION, "first use"},
+    };
+    assert_int_equal(ARRAY_LEN(cases), FRAME_UNFIT_END - 1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = err_ok();
+        assert_int_equal(cases[i].unfit, i + 1);
+        assert_true(reply_unfit(cases[i].unfit, &err));
+        assert_int_equal(err.code, cases[i].code);
+        assert_non_null(strstr(err.detail, cases[i].says));
+        assert_true(strlen(err.detail) < ERR_DETAIL_MAX - 1);
+        assert_null(strstr(err.detail, "CKR"));
+    }
+    struct err untouched = err_ok();
+    assert_false(reply_unfit(FRAME_FIT, &untouched));
+    assert_false(reply_unfit(FRAME_UNFIT_END, &untouched));
+    assert_false(reply_unfit(UINT32_MAX, &untouched));
+    assert_int_equal(untouched.code, ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),     cmocka_unit_test(test_items),
         cmocka_unit_test(test_oaep),        cmocka_unit_test(test_secret_keys),
-        cmocka_unit_test(test_public_keys),
+        cmocka_unit_test(test_public_keys), cmocka_unit_test(test_adopted),
+        cmocka_unit_test(test_unfit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

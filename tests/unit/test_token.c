@@ -155,6 +155,80 @@ static void test_generate(void **state)
     assert_int_equal(err.code, ERR_INVALID_FIELD);
 }
 
+static struct err adopt(struct token *token, struct token_selector which, struct token_key *key,
+                        uint32_t *attributes, struct buf *public_key)
+{
+    return token_adopt(token, &which, key, late(), attributes, public_key);
+}
+
+static void test_adopt(void **state)
+{
+    (void)state;
+    CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+    CLEANUP(buf_clear) struct buf public_key = {0};
+    token_fixture_ready(&fixture, &plain);
+    static const uint8_t id[] = {7, 8};
+    const struct token_selector by_id = {.cka_id = {id, sizeof(id)}};
+    const struct token_selector by_label = {.label = "theirs"};
+    uint32_t attributes = 0;
+    struct token_key key = {.algorithm = ALGORITHM_ECDSA_P256, .purpose = PURPOSE_SIGN};
+    struct err err = adopt(fixture.token, by_id, &key, &attributes, &public_key);
+    assert_string_equal(err.detail, "");
+    assert_int_equal(key.cka_id_len, 2);
+    assert_memory_equal(key.cka_id, id, 2);
+    assert_int_equal(key.identity_len, SHA256_LEN);
+    assert_true(span_is(buf_span(&public_key), "PPPP"));
+    assert_int_equal(attributes, 1u << TOKEN_ATTRIBUTE_IMPORTED | 1u << TOKEN_ATTRIBUTE_SIGNS);
+    /* what the key was before is not sent, and is replaced */
+    buf_reset(&public_key);
+    err = adopt(fixture.token, by_label, &key, &attributes, &public_key);
+    assert_string_equal(err.detail, "");
+    assert_true(span_is(span_of(key.cka_id, key.cka_id_len), "theirs"));
+    assert_int_equal(key.cka_id[6], 0);
+    assert_true(span_is(buf_span(&public_key), "theirsPPPP"));
+    buf_reset(&public_key);
+    struct token_key mac = {.algorithm = ALGORITHM_HMAC_SHA256, .purpose = PURPOSE_MAC};
+    err = adopt(fixture.token, by_id, &mac, &attributes, &public_key);
+    assert_string_equal(err.detail, "");
+    assert_int_equal(mac.identity_len, 16);
+    assert_int_equal(public_key.len, 0);
+}
+
+/* Names that name nothing, refused before anything is sent. */
+static void test_adopt_names(void **state)
+{
+    (void)state;
+    CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+    CLEANUP(buf_clear) struct buf public_key = {0};
+    token_fixture_ready(&fixture, &plain);
+    static const uint8_t id[TOKEN_CKA_ID_MAX + 1] = {1};
+    char label[TOKEN_TEXT_MAX + 2];
+    memset(label, 'l', sizeof(label) - 1);
+    label[sizeof(label) - 1] = '\0';
+    const struct {
+        const char *name;
+        struct token_selector which;
+    } cases[] = {
+        {"neither", {{NULL, 0}, NULL}},
+        {"an empty label", {{NULL, 0}, ""}},
+        {"both", {{id, 1}, "label"}},
+        {"a long label", {{NULL, 0}, label}},
+        {"a long CKA_ID", {{id, sizeof(id)}, NULL}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint32_t attributes = 77;
+        struct token_key key = {.algorithm = ALGORITHM_ECDSA_P256, .purpose = PURPOSE_SIGN};
+        struct err err = adopt(fixture.token, cases[i].which, &key, &attributes, &public_key);
+        if (err.code != ERR_INVALID_FIELD) {
+            fail_msg("%s: %s", cases[i].name, err_word(err.code));
+        }
+        assert_int_equal(attributes, 77);
+    }
+    struct token_status status;
+    token_status(fixture.token, &status);
+    assert_int_equal(status.calls, 0);
+}
+
 static void test_destroy_and_inventory(void **state)
 {
     (void)state;
@@ -269,6 +343,8 @@ int main(void)
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_generate),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_adopt_names),
         cmocka_unit_test(test_destroy_and_inventory),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_supports),

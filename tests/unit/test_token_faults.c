@@ -79,11 +79,17 @@ static void test_errors_by_class(void **state)
         const char *name;
         uint64_t count;
     } cases[] = {
-        {"1 1 lost\n", "device_lost", 1},        {"1 1 lost\n2 1 lost\n", "device_lost", 2},
-        {"1 1 item-lost\n", "device_lost", 1},   {"1 1 item-stale\n", "stale_login", 1},
-        {"1 1 unsupported\n", "unsupported", 1}, {"1 1 capacity\n", "capacity", 1},
-        {"1 1 mistake\n", "our_mistake", 1},     {"1 1 exists\n", "exists", 1},
-        {"1 1 swapped\n", "key_swapped", 1},     {"1 1 die\n", "none", 0},
+        {"1 1 lost\n", "device_lost", 1},
+        {"1 1 lost\n2 1 lost\n", "device_lost", 2},
+        {"1 1 item-lost\n", "device_lost", 1},
+        {"1 1 item-stale\n", "stale_login", 1},
+        {"1 1 unsupported\n", "unsupported", 1},
+        {"1 1 capacity\n", "capacity", 1},
+        {"1 1 mistake\n", "our_mistake", 1},
+        {"1 1 exists\n", "exists", 1},
+        {"1 1 swapped\n", "key_swapped", 1},
+        {"1 1 item-unfit\n", "unfit", 1},
+        {"1 1 die\n", "none", 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
@@ -374,6 +380,52 @@ static void test_generate_too_late(void **state)
     await_busy(&fixture, 0);
 }
 
+/* An adoption is sent again when the worker died; refusals are the worker's word, and lies cost its
+ * life. Nothing reaches the caller but after a success. */
+static void test_adopt_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        enum err_code code;
+        size_t starts;
+    } cases[] = {
+        {"1 1 die\n", ERR_OK, 2},
+        {"1 1 lost\n", ERR_OK, 2},
+        {"1 1 die\n2 1 die\n", ERR_TOKEN_UNAVAILABLE, 3},
+        {"1 1 unfit\n", ERR_CONFLICT, 1},
+        {"1 1 item-unfit\n", ERR_CONFLICT, 1},
+        {"1 1 unfit-mute\n", ERR_INTERNAL, 2},
+        {"1 1 unfit-odd\n", ERR_INTERNAL, 2},
+        {"1 1 renamed\n", ERR_INTERNAL, 2},
+        {"1 1 odd-bits\n", ERR_INTERNAL, 2},
+        {"1 1 short\n", ERR_INTERNAL, 2},
+        {"1 1 reveal\n", ERR_INTERNAL, 2},
+        {"1 1 capacity\n", ERR_OVERLOADED, 1},
+        {"1 1 unsupported\n", ERR_UNSUPPORTED_BY_TOKEN, 1},
+        {"1 1 mistake\n", ERR_INTERNAL, 1},
+    };
+    static const uint8_t id[] = {9};
+    static const struct token_selector which = {.cka_id = {id, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(token_fixture_close) struct token_fixture fixture = {0};
+        CLEANUP(buf_clear) struct buf public_key = {0};
+        uint32_t attributes = 0;
+        struct token_key key = {.algorithm = ALGORITHM_ECDSA_P256, .purpose = PURPOSE_SIGN};
+        ready_with(&fixture, cases[i].script, LONG_MS);
+        struct err err = token_adopt(fixture.token, &which, &key, late(), &attributes, &public_key);
+        if (err.code != cases[i].code) {
+            fail_msg("%s: %s %s", cases[i].script, err_word(err.code), err.detail);
+        }
+        assert_int_equal(key.cka_id_len > 0, err.code == ERR_OK);
+        assert_int_equal(attributes != 0, err.code == ERR_OK);
+        assert_int_equal(public_key.len > 0, err.code == ERR_OK);
+        token_fixture_await(&fixture, TOKEN_READY);
+        assert_int_equal(token_fixture_starts(&fixture), cases[i].starts);
+        assert_int_equal(token_fixture_sign(&fixture, 1, late()).code, ERR_OK);
+    }
+}
+
 /* A destroy that died may have destroyed: nothing left on the second try is what was wanted. That
  * nothing is left may be said of the item or of the whole call. */
 static void test_destroy_twice(void **state)
@@ -430,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_generate_hangs),
         cmocka_unit_test(test_generate_turns),
         cmocka_unit_test(test_generate_too_late),
+        cmocka_unit_test(test_adopt_faults),
         cmocka_unit_test(test_destroy_twice),
         cmocka_unit_test(test_inventory_faults),
     };

@@ -632,6 +632,8 @@ static void test_turn_is_taken(void **state)
                      FRAME_CAPACITY);
     assert_int_equal(answer_with(&work, FRAME_INVENTORY, TOKEN_SIGN, NULL, 0, &reply).class,
                      FRAME_CAPACITY);
+    assert_int_equal(answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &known, 1, &reply).class,
+                     FRAME_CAPACITY);
     turn_give(&worker->objects.turn);
     frame_ms = 1000;
     assert_int_equal(run(TOKEN_SIGN, &unknown, NULL), FRAME_KEY_MISSING);
@@ -755,6 +757,176 @@ static void test_inventory_faults(void **state)
     end();
 }
 
+/* Puts a key on the token that somebody else made, which may do one thing or two. */
+static void put_foreign(CK_KEY_TYPE type, struct span id, const char *name, CK_ATTRIBUTE_TYPE use,
+                        CK_ATTRIBUTE_TYPE other_use)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_ULONG len = 32;
+    CK_BBOOL yes = CK_TRUE;
+    const CK_ATTRIBUTE attributes[] = {
+        {CKA_CLASS, &class, sizeof(class)},
+        {CKA_KEY_TYPE, &type, sizeof(type)},
+        {CKA_VALUE_LEN, &len, sizeof(len)},
+        {CKA_ID, cryptoki_bytes(id), id.len},
+        {CKA_LABEL, cryptoki_bytes(span_text(name)), strlen(name)},
+        {use, &yes, sizeof(yes)},
+        {other_use, &yes, sizeof(yes)},
+    };
+    (void)fake_token_put(attributes, ARRAY_LEN(attributes));
+}
+
+static struct frame_item adoption(enum algorithm algorithm, const char *name)
+{
+    return (struct frame_item){
+        .key = {.algorithm = algorithm, .purpose = algorithm_info(algorithm)->purpose},
+        .input = span_text(name)};
+}
+
+/* An adopted key is found at its first use and again after a reset, and proven by its identity. */
+static void test_adopt(void **state)
+{
+    (void)state;
+    static const uint8_t id[] = {5, 5};
+    begin(1);
+    put_foreign(CKK_SHA256_HMAC, span_of(id, sizeof(id)), "theirs", CKA_SIGN, CKA_SENSITIVE);
+    struct frame_item request = adoption(ALGORITHM_HMAC_SHA256, "theirs");
+    struct frame_item reply;
+    struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+    assert_int_equal(head.class, FRAME_OK);
+    assert_int_equal(reply.class, FRAME_OK);
+    assert_true(span_equal(span_of(reply.key.cka_id, reply.key.cka_id_len), span_of(id, 2)));
+    assert_int_equal(reply.bytes & (1u << TOKEN_ATTRIBUTE_SIGNS | 1u << TOKEN_ATTRIBUTE_IMPORTED),
+                     1u << TOKEN_ATTRIBUTE_SIGNS | 1u << TOKEN_ATTRIBUTE_IMPORTED);
+    struct frame_item use = mac_item(&reply.key);
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    fake_token_reset_device();
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    fake_token_reset_device();
+    fake_token_swap_key(id, sizeof(id));
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_KEY_SWAPPED);
+    /* what is lost on the way is mended */
+    fake_token_fail(FAKE_FIND_INIT, CKR_SESSION_HANDLE_INVALID, 0, 1);
+    head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+    assert_int_equal(head.class, FRAME_OK);
+    end();
+}
+
+/* A key in use that is adopted once more goes on to work, whether the worker knew it by then or
+ * not; each adoption of an AES key makes another identity. */
+static void test_adopt_a_key_in_use(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key aes = new_key(ALGORITHM_AES_256_GCM, 1);
+    struct frame_item request = adoption(ALGORITHM_AES_256_GCM, "label");
+    struct frame_item use = {.key = aes, .mechanism = TOKEN_AES_GCM, .aad = span_text("aad")};
+    struct frame_item reply;
+    fake_token_reset_device();
+    for (int known = 0; known < 2; known++) {
+        struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+        assert_int_equal(head.class, FRAME_OK);
+        assert_memory_not_equal(reply.key.identity, aes.identity, aes.identity_len);
+        assert_int_equal(run(TOKEN_ENCRYPT, &use, NULL), FRAME_OK);
+    }
+    struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+    assert_int_equal(head.class, FRAME_OK);
+    use.key = reply.key;
+    assert_int_equal(run(TOKEN_ENCRYPT, &use, NULL), FRAME_OK);
+    end();
+}
+
+/* A key that has but one identity is not searched again when it is adopted. */
+static void test_adopt_a_known_mac(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key mac = new_key(ALGORITHM_HMAC_SHA256, 2);
+    struct frame_item request = adoption(ALGORITHM_HMAC_SHA256, "label");
+    struct frame_item use = mac_item(&mac);
+    struct frame_item reply;
+    struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+    assert_int_equal(head.class, FRAME_OK);
+    assert_memory_equal(&reply.key, &mac, sizeof(mac));
+    unsigned searches = fake_token_calls(FAKE_FIND_INIT);
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    assert_int_equal(fake_token_calls(FAKE_FIND_INIT), searches);
+    end();
+}
+
+/* A key that was missed a moment ago is found once it is adopted. */
+static void test_adopt_after_a_miss(void **state)
+{
+    (void)state;
+    static const uint8_t id[] = {5, 5};
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item use = mac_item(&key);
+    memcpy(use.key.cka_id, id, sizeof(id));
+    use.key.cka_id_len = sizeof(id);
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_KEY_MISSING);
+    put_foreign(CKK_SHA256_HMAC, span_of(id, sizeof(id)), "theirs", CKA_SIGN, CKA_SENSITIVE);
+    struct frame_item request = adoption(ALGORITHM_HMAC_SHA256, "theirs");
+    struct frame_item reply;
+    struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+    assert_int_equal(head.class, FRAME_OK);
+    use = mac_item(&reply.key);
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    end();
+}
+
+/* The reason goes with the refusal; a frame without one key is our mistake. */
+static void test_adopt_refused(void **state)
+{
+    (void)state;
+    static const uint8_t id[] = {5, 5};
+    begin(1);
+    struct frame_item requests[2] = {adoption(ALGORITHM_AES_256_GCM, "theirs"),
+                                     adoption(ALGORITHM_AES_256_GCM, "others")};
+    struct frame_item replies[2];
+    struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, requests, 1, replies);
+    assert_int_equal(head.class, FRAME_UNFIT);
+    assert_int_equal(head.count, 1);
+    assert_int_equal(replies[0].class, FRAME_UNFIT);
+    assert_int_equal(replies[0].bytes, FRAME_UNFIT_MISSING);
+    put_foreign(CKK_AES, span_of(id, sizeof(id)), "theirs", CKA_WRAP, CKA_DECRYPT);
+    head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, requests, 1, replies);
+    assert_int_equal(replies[0].bytes, FRAME_UNFIT_LEAKY);
+    head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, requests, 2, replies);
+    assert_int_equal(head.class, FRAME_OUR_MISTAKE);
+    head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, requests, 0, replies);
+    assert_int_equal(head.class, FRAME_OUR_MISTAKE);
+    assert_int_equal(fake_token_objects(), 1);
+    end();
+}
+
+/* A CKA_ID of our form keeps its rule, whoever made the key. */
+static void test_adopt_with_approvals(void **state)
+{
+    (void)state;
+    begin(1);
+    for (uint8_t approvals = 0; approvals < 3; approvals += 2) {
+        const uint8_t id[18] = {7, [16] = 1, [17] = approvals};
+        struct frame_item request = adoption(ALGORITHM_AES_256_GCM, "");
+        struct frame_item reply;
+        put_foreign(CKK_AES, span_of(id, sizeof(id)), "theirs", CKA_ENCRYPT, CKA_DECRYPT);
+        memcpy(request.key.cka_id, id, sizeof(id));
+        request.key.cka_id_len = sizeof(id);
+        struct frame_head head = answer_with(&work, FRAME_ADOPT, TOKEN_SIGN, &request, 1, &reply);
+        assert_int_equal(head.class, FRAME_OK);
+        uint8_t junk[32] = {1};
+        struct frame_item item = {.key = reply.key,
+                                  .mechanism = TOKEN_AES_GCM,
+                                  .aad = span_text("aad"),
+                                  .iv = span_of(junk, TOKEN_IV_LEN),
+                                  .input = span_of(junk, sizeof(junk))};
+        assert_int_equal(run(TOKEN_ENCRYPT, &item, NULL), FRAME_OK);
+        assert_int_equal(run(TOKEN_DECRYPT, &item, NULL),
+                         approvals == 0 ? FRAME_CALLER_DATA : FRAME_UNSUPPORTED);
+    }
+    end();
+}
+
 struct signer {
     const struct token_key *key;
     unsigned bad;
@@ -854,6 +1026,12 @@ int main(void)
         CASE(test_find_fails),
         CASE(test_inventory),
         CASE(test_inventory_faults),
+        CASE(test_adopt),
+        CASE(test_adopt_a_key_in_use),
+        CASE(test_adopt_a_known_mac),
+        CASE(test_adopt_after_a_miss),
+        CASE(test_adopt_refused),
+        CASE(test_adopt_with_approvals),
         CASE(test_missing_is_remembered),
         CASE(test_turn_is_taken),
         CASE(test_batch_out_of_time),
