@@ -1,9 +1,11 @@
-/* Rules about keys: whom to call about it, and whether its material is too old. */
+/* Rules about keys: whom to call about it, whether its material is too old, whether others may know
+ * it, and whether its uses are counted. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "gateway/lint_inner.h"
+#include "pkcs11/token.h"
 
 #define PHONE_DIGITS_MIN 6
 
@@ -67,6 +69,13 @@ static void check_contact(struct lint *lint, const struct key *key)
     lint_add(lint, "key-without-contact", LINT_WARNING, key->name, reason, remedy);
 }
 
+static char *rotate_command(const struct key *key)
+{
+    char *command = mem_text("hsmgate key rotate");
+    lint_append_word(&command, key->name);
+    return command;
+}
+
 static void check_age(struct lint *lint, const struct key *key)
 {
     const struct version *primary = key_primary(key);
@@ -79,15 +88,51 @@ static void check_age(struct lint *lint, const struct key *key)
         return;
     }
     const bool regulated = key->facts.classification == CLASS_REGULATED;
-    char *remedy = mem_text("hsmgate key rotate");
-    lint_append_word(&remedy, key->name);
     lint_add(lint, "key-too-old", regulated ? LINT_ERROR : LINT_WARNING, key->name,
              mem_format(
                  "Version %u is the primary since %s, %lld days; its class, %s, allows %lld.",
                  primary->number, lint_date(primary->activated_at).text,
                  (long long)(age_ms / LINT_DAY_MS), classification_name(key->facts.classification),
                  (long long)(limit_s * 1000 / LINT_DAY_MS)),
-             remedy);
+             rotate_command(key));
+}
+
+static bool is_known_outside(const struct version *version)
+{
+    const uint32_t outside = 1u << TOKEN_ATTRIBUTE_EXTRACTABLE |
+                             1u << TOKEN_ATTRIBUTE_NOT_SENSITIVE |
+                             1u << TOKEN_ATTRIBUTE_PUBLIC_OBJECT |
+                             1u << TOKEN_ATTRIBUTE_WAS_EXTRACTABLE | 1u << TOKEN_ATTRIBUTE_IMPORTED;
+    return version->adopted && (version->attributes & outside) != 0;
+}
+
+static void check_material(struct lint *lint, const struct key *key)
+{
+    const struct version *primary = key_primary(key);
+    if (primary == NULL || !is_known_outside(primary)) {
+        return;
+    }
+    const bool regulated = key->facts.classification == CLASS_REGULATED;
+    lint_add(lint, "material-known-outside", regulated ? LINT_ERROR : LINT_WARNING, key->name,
+             mem_format("Version %u was adopted: its material came from elsewhere, or can leave "
+                        "the token, so others may have it.",
+                        primary->number),
+             rotate_command(key));
+}
+
+/* An automatic key rotates by itself. */
+static void check_count(struct lint *lint, const struct key *key)
+{
+    const struct version *primary = key_primary(key);
+    if (primary == NULL || !primary->count_unsure ||
+        key->facts.rotation.mode == ROTATION_AUTOMATIC) {
+        return;
+    }
+    lint_add(lint, "uses-not-counted", LINT_ERROR, key->name,
+             mem_format("The store is from a backup: what version %u encrypted after that is in no "
+                        "count, and AES-GCM has a limit.",
+                        primary->number),
+             rotate_command(key));
 }
 
 void lint_keys(struct lint *lint)
@@ -97,6 +142,8 @@ void lint_keys(struct lint *lint)
         if (!lint_is_own_key(key->name)) {
             check_contact(lint, key);
             check_age(lint, key);
+            check_material(lint, key);
+            check_count(lint, key);
         }
     }
 }

@@ -76,6 +76,30 @@ static struct err open_audit(struct gateway *gateway)
     }
 }
 
+/* The first start on a copy: who reads the log must know that the store went back in time. */
+static struct err record_restored(const struct gateway *gateway)
+{
+    int64_t taken_at = keystore_restored_from(gateway->store);
+    CLEANUP(buf_clear) struct buf detail = {0};
+    if (taken_at == 0) {
+        return err_ok();
+    }
+    struct json_writer writer = json_writer_on(&detail);
+    json_begin_object(&writer, NULL);
+    json_put_time(&writer, "taken_at", taken_at);
+    json_end_object(&writer);
+    TRY(json_finish(&writer));
+    log_warning("start", "the database is a copy from a backup, started for the first time: uses "
+                         "since then are not counted, and what was changed since then is undone; "
+                         "`hsmgate lint` and `hsmgate token inventory` say what to look at");
+    const struct audit_record record = {.time = clock_wall_ms(),
+                                        .kind = "system",
+                                        .operation = span_text("restored"),
+                                        .outcome = "ok",
+                                        .detail = buf_span(&detail)};
+    return audit_write(gateway->audit, &record);
+}
+
 /* Who waits behind as many as work is served in twice the time of an operation, and no later. */
 static unsigned queue_max_of(const struct config *config, const struct config_token *token)
 {
@@ -149,6 +173,7 @@ struct err service_open(const struct config *config, struct service **out)
     gateway->limits = limits_open(&config->limits);
     TRY(open_store(gateway));
     TRY(open_audit(gateway));
+    TRY(record_restored(gateway));
     TRY(issuers_open(config, &gateway->issuers));
     TRY(open_tokens(gateway));
     TRY(open_rotation(gateway));

@@ -6,6 +6,7 @@
 #include "gateway/lint.h"
 #include "keystore/grant.h"
 #include "keystore/grants.h"
+#include "pkcs11/token.h"
 
 #define DAY    ((int64_t)24 * 3600 * 1000)
 #define NOW    ((int64_t)1780272000 * 1000) /* 2026-06-01 */
@@ -287,6 +288,47 @@ static void keys_grow_old_by_class(void **state)
         {.name = "at the limit", .keys = {&at_limit}},
         {.name = "no primary", .keys = {&without}},
         {.name = "ours", .keys = {OLD_KEY("hsmgate/audit/checkpoint", CLASS_REGULATED)}},
+    };
+    check_all(worlds, ARRAY_LEN(worlds));
+}
+
+static void material_is_ours_and_counted(void **state)
+{
+    (void)state;
+    const struct version imported = {.number = 1,
+                                     .state = VERSION_ACTIVE,
+                                     .activated_at = NOW,
+                                     .adopted = true,
+                                     .attributes = 1u << TOKEN_ATTRIBUTE_IMPORTED};
+    const struct version tight = {.number = 1,
+                                  .state = VERSION_ACTIVE,
+                                  .activated_at = NOW,
+                                  .adopted = true,
+                                  .attributes = 1u << TOKEN_ATTRIBUTE_SIGNS};
+    const struct version unsure = {
+        .number = 1, .state = VERSION_ACTIVE, .activated_at = NOW, .count_unsure = true};
+    const struct key adopted = {.name = "a/app/k",
+                                .facts = FACTS(WHO, .classification = CLASS_INTERNAL),
+                                .primary = 1,
+                                .versions = &imported,
+                                .version_count = 1};
+    struct key regulated = adopted, ours = adopted, manual = adopted, automatic = adopted;
+    regulated.facts.classification = CLASS_REGULATED;
+    ours.versions = &tight;
+    manual.versions = automatic.versions = &unsure;
+    automatic.facts.rotation.mode = ROTATION_AUTOMATIC;
+    const struct world worlds[] = {
+        {.name = "imported",
+         .keys = {&adopted},
+         .wanted = {{'w', "material-known-outside", "a/app/k", "hsmgate key rotate a/app/k"}}},
+        {.name = "imported and regulated",
+         .keys = {&regulated},
+         .wanted = {{'e', "material-known-outside", "a/app/k", "hsmgate key rotate a/app/k"}}},
+        {.name = "adopted, and always on the token", .keys = {&ours}},
+        {.name = "from a backup",
+         .keys = {&manual},
+         .wanted = {{'e', "uses-not-counted", "a/app/k", "hsmgate key rotate a/app/k"}}},
+        {.name = "from a backup, and rotating", .keys = {&automatic}},
     };
     check_all(worlds, ARRAY_LEN(worlds));
 }
@@ -588,6 +630,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_have_somebody_to_call),
         cmocka_unit_test(keys_grow_old_by_class),
+        cmocka_unit_test(material_is_ours_and_counted),
         cmocka_unit_test(a_principal_stays_in_one_environment),
         cmocka_unit_test(production_is_granted_narrowly),
         cmocka_unit_test(grants_are_used_or_go),
