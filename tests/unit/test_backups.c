@@ -111,8 +111,8 @@ static void names_are_made_taken_and_checked(void **state)
     CLEANUP(answer_clear)
     struct answer taken = fixture_admin(&fixture, METHOD_POST, "/v1/backups", again);
     assert_problem(&taken, 409, "conflict");
-    static const char *const bad[] = {"{\"name\":\"a/b\"}", "{\"name\":\"..\"}",
-                                      "{\"name\":\"A\"}", "{\"name\":\".x\"}"};
+    static const char *const bad[] = {"{\"name\":\"a/b\"}", "{\"name\":\"..\"}", "{\"name\":\"A\"}",
+                                      "{\"name\":\".x\"}"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         CLEANUP(answer_clear)
         struct answer answer = fixture_admin(&fixture, METHOD_POST, "/v1/backups", bad[i]);
@@ -150,8 +150,8 @@ static void others_may_not(void **state)
     static const struct {
         enum method method;
         const char *path;
-    } asked[] = {{METHOD_POST, "/v1/backups"}, {METHOD_GET, "/v1/backups"},
-                 {METHOD_GET, "/v1/backups/x"}};
+    } asked[] = {
+        {METHOD_POST, "/v1/backups"}, {METHOD_GET, "/v1/backups"}, {METHOD_GET, "/v1/backups/x"}};
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
         const struct asking asking = {
             .method = asked[i].method, .path = asked[i].path, .bearer = OTHER_TOKEN};
@@ -176,8 +176,10 @@ static void nothing_is_served_without_a_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_backup_is_whole),           TEST(names_are_made_taken_and_checked),
-        TEST(a_failed_backup_leaves_nothing), TEST(others_may_not),
+        TEST(a_backup_is_whole),
+        TEST(names_are_made_taken_and_checked),
+        TEST(a_failed_backup_leaves_nothing),
+        TEST(others_may_not),
         TEST(nothing_is_served_without_a_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

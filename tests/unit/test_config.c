@@ -77,13 +77,12 @@ static void test_schedules(void **state)
     (void)state;
     CLEANUP(buf_clear) struct buf message = {0};
     struct config *config = NULL;
-    struct err err =
-        load(BASE TOKEN "rotation:\n  clock_skew: 5s\n  look_back: 90d\n"
-                        "  regulated: {every: 30d, overlap: 1d, publish_ahead: 1h}\n"
-                        "  public: {max_uses: 9, mode: automatic}\n"
-                        "events: {webhook: \"https://e/x\", secret_file: /dev/null}\n"
-                        "backups: /b\n",
-             &config, &message);
+    struct err err = load(BASE TOKEN "rotation:\n  clock_skew: 5s\n  look_back: 90d\n"
+                                     "  regulated: {every: 30d, overlap: 1d, publish_ahead: 1h}\n"
+                                     "  public: {max_uses: 9, mode: automatic}\n"
+                                     "events: {webhook: \"https://e/x\", secret_file: /dev/null}\n"
+                                     "backups: /b\n",
+                          &config, &message);
     assert_int_equal(err.code, ERR_OK);
     const struct rotation_policy *regulated = &config->rotation.defaults[CLASS_REGULATED];
     assert_int_equal(regulated->every, 30 * 86400);

@@ -173,8 +173,8 @@ static void is_nobody_without_a_webhook(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(delivers_what_happened),     cmocka_unit_test(signs_with_the_secret),
-        cmocka_unit_test(tries_again_in_order),       cmocka_unit_test(gives_up_what_nobody_takes),
+        cmocka_unit_test(delivers_what_happened),      cmocka_unit_test(signs_with_the_secret),
+        cmocka_unit_test(tries_again_in_order),        cmocka_unit_test(gives_up_what_nobody_takes),
         cmocka_unit_test(is_nobody_without_a_webhook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

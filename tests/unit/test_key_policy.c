@@ -69,12 +69,20 @@ static void refuses_with_the_arithmetic(void **state)
         int64_t jwt;
         const char *says;
     } cases[] = {
-        {PURPOSE_SIGN, {.overlap = 3600}, 3600,
-         "rotation.overlap 1h (3600 s) must be at least jwt.max_ttl 1h (3600 s) + clock skew (60 s) "
+        {PURPOSE_SIGN,
+         {.overlap = 3600},
+         3600,
+         "rotation.overlap 1h (3600 s) must be at least jwt.max_ttl 1h (3600 s) + clock skew (60 "
+         "s) "
          "= 3660 s"},
-        {PURPOSE_SIGN, {.every = 600, .publish_ahead = 600}, 0,
+        {PURPOSE_SIGN,
+         {.every = 600, .publish_ahead = 600},
+         0,
          "rotation.publish_ahead (600 s) must be shorter than rotation.every (600 s)"},
-        {PURPOSE_SIGN, {.mode = ROTATION_AUTOMATIC}, 0, "needs rotation.every or rotation.max_uses"},
+        {PURPOSE_SIGN,
+         {.mode = ROTATION_AUTOMATIC},
+         0,
+         "needs rotation.every or rotation.max_uses"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct key_facts facts = {.rotation = cases[i].given, .jwt = {.max_ttl = cases[i].jwt}};

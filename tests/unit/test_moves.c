@@ -136,9 +136,9 @@ static void verbs_need_their_grant(void **state)
 {
     (void)state;
     make_two();
-    static const char *const verbs[] = {"promote",          "retire",         "disable",
-                                        "enable",           "compromise",     "schedule-destroy",
-                                        "cancel-destroy",   "confirm-destroy"};
+    static const char *const verbs[] = {"promote",        "retire",         "disable",
+                                        "enable",         "compromise",     "schedule-destroy",
+                                        "cancel-destroy", "confirm-destroy"};
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         char path[64];
         (void)snprintf(path, sizeof(path), "/v1/keys/a/b@1:%s", verbs[i]);

@@ -37,8 +37,9 @@ static const char *text_of(const struct json_value *object, const char *name)
 static void a_plan_shows_what_comes(void **state)
 {
     (void)state;
-    fixture_make_key(&fixture, "a/b",
-                     "\"rotation\":{\"every\":\"30d\",\"overlap\":\"2h\",\"publish_ahead\":\"1h\"}");
+    fixture_make_key(
+        &fixture, "a/b",
+        "\"rotation\":{\"every\":\"30d\",\"overlap\":\"2h\",\"publish_ahead\":\"1h\"}");
     CLEANUP(answer_clear) struct answer answer = get("/v1/keys/a/b:plan", NULL);
     assert_int_equal(answer.status, 200);
     assert_span_is(answer_text(&answer, "mode"), "automatic");
