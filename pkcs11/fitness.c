@@ -22,19 +22,6 @@ static bool has_all(const struct token_object *object, uint32_t attributes)
     return (object->attributes & attributes) == attributes;
 }
 
-/* Who can wrap any key of the token under this one, and decrypt what comes out, has that key in
- * clear (Clulow 2003): a secret key that may WRAP and DECRYPT is refused. A key that may UNWRAP and
- * DECRYPT opens in clear what others wrapped for it, where they meant it to become an object of the
- * token; that alone is how common tools make and import RSA keys, and only what was wrapped for
- * this key is at stake. When such a key is EXTRACTABLE too, the same goes wherever it is taken,
- * and it is refused, secret or private. WRAP on a public half does not count: the token lets
- * anybody bring a public key of their own to wrap with. */
-static bool is_leaky(const struct token_object *object)
-{
-    return has_all(object, BIT(WRAPS) | BIT(DECRYPTS)) ||
-           has_all(object, BIT(UNWRAPS) | BIT(DECRYPTS) | BIT(EXTRACTABLE));
-}
-
 enum frame_unfit fitness_judge(const struct token_object *object, const struct token_key *key)
 {
     if (object->cka_id_len == 0) {
@@ -43,7 +30,7 @@ enum frame_unfit fitness_judge(const struct token_object *object, const struct t
     if (!object->has_algorithm || object->algorithm != key->algorithm) {
         return FRAME_UNFIT_ALGORITHM;
     }
-    if (is_leaky(object)) {
+    if (token_object_leaks(object)) {
         return FRAME_UNFIT_LEAKY;
     }
     if (!has_all(object, roles[key->purpose])) {

@@ -169,6 +169,8 @@ struct token_object {
     size_t cka_id_len; /* 0 when it has none, or one that is too long for us */
     char label[TOKEN_TEXT_MAX + 1];
 };
+/* Whether its uses give other keys away: it is never adopted then. Pure. */
+bool token_object_leaks(const struct token_object *object);
 /* Every key object on the token; free with mem_free. */
 MUST_USE struct err token_inventory(struct token *token, int64_t deadline_ns,
                                     struct token_object **out, size_t *out_count);

@@ -174,6 +174,9 @@ static const char *obstacle(const struct inventory *inventory, const struct inve
     if (object->cka_id_len == 0) {
         return "it has no CKA_ID";
     }
+    if (token_object_leaks(object)) {
+        return "its uses give other keys away";
+    }
     if (count_beside(inventory, entry, true) > 1) {
         return "another key has the same CKA_ID";
     }

@@ -50,12 +50,33 @@ struct err adopt_facts_read(const struct json_value *node, struct adopt_facts *o
            "adopt needs exactly one of cka_id and label.");
     ENSURE(label.len <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD,
            "adopt.label must be at most %d bytes long.", TOKEN_TEXT_MAX);
+    out->cka_id = id;
     if (id.len > 0) {
         TRY(read_id(id, out));
     } else {
         out->adoption.label = (const char *)label.data;
     }
     return read_allow(allow, out);
+}
+
+void adopt_facts_put(struct json_writer *writer, const struct adopt_facts *facts)
+{
+    const struct rotation_adoption *adoption = &facts->adoption;
+    json_begin_object(writer, "adopt");
+    if (adoption->label != NULL) {
+        json_put_text(writer, "label", adoption->label);
+    } else {
+        json_put_span(writer, "cka_id", facts->cka_id);
+    }
+    json_begin_array(writer, "allow");
+    if ((adoption->allow & adoption_extractable()) != 0) {
+        json_put_text(writer, NULL, "extractable");
+    }
+    if ((adoption->allow & adoption_modifiable()) != 0) {
+        json_put_text(writer, NULL, "modifiable");
+    }
+    json_end_array(writer);
+    json_end_object(writer);
 }
 
 void adopt_facts_clear(struct adopt_facts *facts)

@@ -100,6 +100,11 @@ static struct err read_adoption(struct call *call, const struct json_value *node
         return err_ok();
     }
     TRY(adopt_facts_read(node, out));
+    struct json_writer writer = json_writer_on(&call->detail);
+    json_begin_object(&writer, NULL);
+    adopt_facts_put(&writer, out);
+    json_end_object(&writer);
+    TRY(json_finish(&writer));
     return pipeline_grant(call, operation_name(OPERATION_MANAGE_GATEWAY), span_of(NULL, 0));
 }
 
