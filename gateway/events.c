@@ -155,7 +155,6 @@ static int64_t pause_ms(const struct events *events)
 
 static void settle(struct events *events, const struct err *err)
 {
-    CLEANUP(message_free_at) struct message *done = NULL;
     bool ok = err->code == ERR_OK;
     sync_lock(&events->mutex);
     int64_t age_ms = (clock_mono_ns() - events->first->since_ns) / 1000000;
@@ -163,7 +162,7 @@ static void settle(struct events *events, const struct err *err)
     events->status.delivered += ok ? 1 : 0;
     events->status.failures += ok ? 0 : 1;
     events->status.dropped += drop ? 1 : 0;
-    done = ok || drop ? take_first(events) : NULL;
+    CLEANUP(message_free_at) struct message *done = ok || drop ? take_first(events) : NULL;
     sync_unlock(&events->mutex);
     if (!ok && events->failed == 0) {
         log_error("events", "the webhook does not take events: %s; tried again", err->detail);

@@ -69,7 +69,7 @@ struct err adopt_find(const struct adopting *adopting, struct adopted *out)
     ENSURE(adopting->approvals == 0, ERR_UNSUPPORTED_OPERATION,
            "a key that opens by approval has its rule in its CKA_ID, which adopted material does "
            "not have");
-    struct adopted found;
+    struct adopted found = {0};
     TRY(adoption->cka_id_count > 0 ? look_by_id(adopting, &found) : look(adopting, &which, &found));
     TRY(judge(found.attributes, adoption->allow));
     *out = found;

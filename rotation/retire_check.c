@@ -5,12 +5,14 @@
  * only use can, so an answer of "no" says what it rests on. Pure. */
 #include "rotation/rotation.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
+/* The finding's sentence; a format and what it takes. */
+#define SAY(finding, ...) \
+    ((void)snprintf((finding)->detail, sizeof((finding)->detail), __VA_ARGS__))
 #define MS ((int64_t)1000)
 
 struct check {
@@ -29,17 +31,6 @@ static struct retire_finding *add(struct check *check, enum retire_what what,
     return finding;
 }
 
-static void say(struct retire_finding *finding, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(struct retire_finding *finding, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(finding->detail, sizeof(finding->detail), format, arguments);
-    va_end(arguments);
-}
-
 static void check_state(struct check *check)
 {
     static const struct {
@@ -55,7 +46,7 @@ static void check_state(struct check *check)
         [VERSION_DESTROY_SCHEDULED] = {RETIRE_FREE, "nobody can use it any more"},
         [VERSION_DESTROYED] = {RETIRE_FREE, "it is gone"},
     };
-    say(add(check, RETIRE_STATE, states[check->version->state].verdict), "it is %s: %s",
+    SAY(add(check, RETIRE_STATE, states[check->version->state].verdict), "it is %s: %s",
         version_state_name(check->version->state), states[check->version->state].text);
 }
 
@@ -67,7 +58,7 @@ static void check_jwts(struct check *check)
     char at[CLOCK_TEXT_MAX];
     int64_t until = check->out->evidence.jwt_expires_at;
     if (until == 0) {
-        say(add(check, RETIRE_JWT, RETIRE_FREE), "no JWT that it signed is recorded");
+        SAY(add(check, RETIRE_JWT, RETIRE_FREE), "no JWT that it signed is recorded");
         return;
     }
     until += check->rules->clock_skew * MS;
@@ -75,7 +66,7 @@ static void check_jwts(struct check *check)
     struct retire_finding *finding = add(check, RETIRE_JWT, valid ? RETIRE_NEEDS : RETIRE_FREE);
     clock_format(until, at);
     finding->until = valid ? until : 0;
-    say(finding,
+    SAY(finding,
         valid ? "JWTs that it signed are valid until %s"
               : "every JWT that it signed has expired, the last one at %s",
         at);
@@ -88,7 +79,7 @@ static void check_kind(struct check *check, enum use_kind kind, enum retire_what
     int64_t last = check->out->evidence.last[kind].at;
     char at[CLOCK_TEXT_MAX];
     if (last == 0) {
-        say(add(check, what, RETIRE_FREE), "nobody %s with it since recording began", done);
+        SAY(add(check, what, RETIRE_FREE), "nobody %s with it since recording began", done);
         return;
     }
     int64_t until = last + check->rules->look_back * MS;
@@ -96,7 +87,7 @@ static void check_kind(struct check *check, enum use_kind kind, enum retire_what
     struct retire_finding *finding = add(check, what, recent ? RETIRE_NEEDS : RETIRE_FREE);
     finding->until = recent ? until : 0;
     clock_format(last, at);
-    say(finding, "%s %s with it at %s, %s the look-back", check->out->evidence.last[kind].principal,
+    SAY(finding, "%s %s with it at %s, %s the look-back", check->out->evidence.last[kind].principal,
         done, at, recent ? "within" : "before");
 }
 
@@ -114,7 +105,7 @@ static void check_made(struct check *check)
                     check->key->purpose == PURPOSE_ENCRYPT;
         struct retire_finding *finding =
             add(check, RETIRE_CIPHERTEXTS, none ? RETIRE_FREE : RETIRE_UNKNOWN);
-        say(finding,
+        SAY(finding,
             none ? "it never encrypted anything"
                  : "%llu ciphertexts were made and %llu rewrapped; whether others are kept "
                    "somewhere cannot be seen from here",
@@ -122,7 +113,7 @@ static void check_made(struct check *check)
         return;
     }
     if (evidence->raw_signature_at != 0 || check->version->adopted) {
-        say(add(check, RETIRE_SIGNATURES, RETIRE_UNKNOWN),
+        SAY(add(check, RETIRE_SIGNATURES, RETIRE_UNKNOWN),
             "it signed or authenticated what callers chose; whoever verifies that with a copy of "
             "the public half does not show here");
     }
@@ -135,7 +126,7 @@ static void check_uses(struct check *check)
     if (limit == 0) {
         return;
     }
-    say(add(check, RETIRE_USES, RETIRE_FREE), "%llu of %llu uses%s", (unsigned long long)count,
+    SAY(add(check, RETIRE_USES, RETIRE_FREE), "%llu of %llu uses%s", (unsigned long long)count,
         (unsigned long long)limit,
         check->version->count_unsure ? ", and those since a restored backup" : "");
 }
@@ -149,7 +140,7 @@ static void check_records(struct check *check)
     clock_format(begun, since);
     struct retire_finding *finding =
         add(check, RETIRE_RECORDS, whole ? RETIRE_FREE : RETIRE_UNKNOWN);
-    say(finding,
+    SAY(finding,
         whole ? "its use is recorded since it was made"
               : "its use is recorded since %s; what was before, elsewhere, or between a "
                 "backup and its restoration is not known",

@@ -110,7 +110,8 @@ static struct err check_overlap(const struct rotation_rules *rules, const struct
 {
     char overlap[CLOCK_TEXT_MAX], ttl[CLOCK_TEXT_MAX];
     int64_t overlap_s = facts->rotation.overlap, ttl_s = facts->jwt.max_ttl;
-    if (overlap_s == 0 || ttl_s == 0 || overlap_s >= ttl_s + rules->clock_skew) {
+    int64_t least_s = ttl_s + rules->clock_skew;
+    if (overlap_s == 0 || ttl_s == 0 || overlap_s >= least_s) {
         return err_ok();
     }
     clock_format_duration(overlap_s, overlap);
@@ -119,7 +120,7 @@ static struct err check_overlap(const struct rotation_rules *rules, const struct
                    "rotation.overlap %s (%lld s) must be at least jwt.max_ttl %s (%lld s) + clock "
                    "skew (%lld s) = %lld s: else JWTs outlive their published key.",
                    overlap, (long long)overlap_s, ttl, (long long)ttl_s,
-                   (long long)rules->clock_skew, (long long)(ttl_s + rules->clock_skew));
+                   (long long)rules->clock_skew, (long long)least_s);
 }
 
 static struct err check_ahead(const struct rotation_rules *rules, const struct key_facts *facts)

@@ -2,6 +2,7 @@
  *
  * The verb and its reason are in the intent record, which is durable before anything changes. The
  * answer says what is so now, and warns where that may surprise somebody. */
+#include <assert.h>
 #include <stdarg.h>
 
 #include "base/clock.h"
@@ -228,6 +229,7 @@ struct err op_key_move(struct call *call)
     enum version_state to;
     ENSURE(rule != NULL, ERR_INTERNAL, "The route names no verb.");
     TRY(find_version(call, &before));
+    assert(before != NULL);
     TRY(read_request(call, rule, &request));
     TRY(note_detail(call, &request));
     TRY(lifecycle_target(call->key, before, request.verb, &to));
