@@ -2,7 +2,7 @@
 #ifndef HSMGATE_GATEWAY_BACKUP_MANIFEST_H
 #define HSMGATE_GATEWAY_BACKUP_MANIFEST_H
 
-#include "audit/tree.h"
+#include "audit/audit.h"
 #include "gateway/backups.h"
 
 #define BACKUP_MANIFEST "manifest.json"
