@@ -6,18 +6,32 @@
 #include "cli/command.h"
 #include "cli/output.h"
 
+/* Length of a command's first word. */
+static size_t first_len(size_t command)
+{
+    return strcspn(commands[command].words, " ");
+}
+
+/* Commands of one first word stand together in the table: whether this is the first of them. */
+static bool starts_group(size_t command)
+{
+    const size_t len = first_len(command);
+    return command == 0 || first_len(command - 1) != len ||
+           strncmp(commands[command - 1].words, commands[command].words, len) != 0;
+}
+
+/* A group is a first word that is followed by a second one. */
+static bool is_group(size_t command)
+{
+    return starts_group(command) && commands[command].words[first_len(command)] == ' ';
+}
+
 static void print_first_words(void)
 {
-    const char *previous = "";
-    size_t previous_len = 0;
     for (size_t i = 0; i < command_count; i++) {
-        const char *words = commands[i].words;
-        const size_t len = strcspn(words, " ");
-        if (len != previous_len || strncmp(words, previous, len) != 0) {
-            printf("%.*s ", (int)len, words);
+        if (starts_group(i)) {
+            printf("%.*s ", (int)first_len(i), commands[i].words);
         }
-        previous = words;
-        previous_len = len;
     }
 }
 
@@ -25,28 +39,37 @@ static void print_options(const struct command *command)
 {
     printf("        '%s') options='--help --json", command->words);
     for (int i = 0; i < OPTION_COUNT; i++) {
-        if (i != OPTION_JSON && (command->options >> i & 1) != 0) {
+        if (i != OPTION_JSON && option_in(command->options, (enum option_id)i)) {
             printf(" --%s", option_name((enum option_id)i));
         }
     }
     printf("' ;;\n");
 }
 
-/* A group is a first word that is followed by a second one; its members stand together in the
- * table. */
 static void print_groups(void)
 {
-    static const char *const groups[] = {"key", "token", "grant", "audit", "completion"};
-    for (size_t group = 0; group < sizeof groups / sizeof groups[0]; group++) {
-        const size_t len = strlen(groups[group]);
-        printf("        %s) words='", groups[group]);
-        for (size_t i = 0; i < command_count; i++) {
-            if (strncmp(commands[i].words, groups[group], len) == 0 &&
-                commands[i].words[len] == ' ') {
-                printf("%s ", commands[i].words + len + 1);
-            }
+    for (size_t i = 0; i < command_count; i++) {
+        const size_t len = first_len(i);
+        if (!is_group(i)) {
+            continue;
+        }
+        printf("        %.*s) words='", (int)len, commands[i].words);
+        for (size_t j = i; j == i || (j < command_count && !starts_group(j)); j++) {
+            printf("%s ", commands[j].words + len + 1);
         }
         printf("' ;;\n");
+    }
+}
+
+/* `key | token | grant`, as a pattern. */
+static void print_group_pattern(void)
+{
+    const char *between = "";
+    for (size_t i = 0; i < command_count; i++) {
+        if (is_group(i)) {
+            printf("%s%.*s", between, (int)first_len(i), commands[i].words);
+            between = " | ";
+        }
     }
 }
 
@@ -68,9 +91,9 @@ struct err completion_bash(struct client *client, const struct options *options,
     printf("        esac\n"
            "    fi\n"
            "    local command=${COMP_WORDS[1]}\n"
-           "    case $command in key | token | grant | audit | completion) command+=\" "
-           "${COMP_WORDS[2]-}\" "
-           ";; esac\n"
+           "    case $command in ");
+    print_group_pattern();
+    printf(") command+=\" ${COMP_WORDS[2]-}\" ;; esac\n"
            "    case $command in\n");
     for (size_t i = 0; i < command_count; i++) {
         print_options(&commands[i]);

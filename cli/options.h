@@ -55,9 +55,11 @@ enum option_id {
     OPTION_COUNT
 };
 
-/* One bit for each option; every command takes --json. */
-typedef uint64_t option_set;
-#define OPTION_BIT(name) ((option_set)1 << OPTION_##name)
+/* A set of options: a list that OPTION_COUNT ends; NULL is the empty set. Every command takes
+ * --json, which stands in no list. */
+typedef const enum option_id *option_set;
+#define OPTION_SET(...) ((const enum option_id[]){__VA_ARGS__, OPTION_COUNT})
+bool option_in(option_set set, enum option_id option);
 
 struct repeated {
     const char *values[OPTIONS_REPEAT_MAX];
@@ -66,7 +68,8 @@ struct repeated {
 
 /* Values borrow from argv; NULL when the option is absent. */
 struct options {
-    const char *values[OPTION_COUNT]; /* "" for options without a value */
+    const char
+        *values[OPTION_COUNT]; /* "" for options without a value; of a repeated one the last */
     struct repeated contexts;
     struct repeated labels;
     struct repeated audiences;

@@ -43,7 +43,7 @@ static void test_manual_has_every_command(void **state)
 
 static bool command_takes(const struct command *command, int option)
 {
-    return (command->options >> option & 1) != 0;
+    return option_in(command->options, (enum option_id)option);
 }
 
 /* `--raw` stands as `-raw` behind the macro. */

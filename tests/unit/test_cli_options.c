@@ -68,6 +68,50 @@ static void test_finds_commands(void **state)
     assert_null(command_find(0, NULL, &used));
 }
 
+/* A set ends, and holds nothing twice. */
+static size_t count_of(option_set set)
+{
+    size_t count = 0;
+    while (set != NULL && set[count] != OPTION_COUNT) {
+        count++;
+        assert_true(count <= OPTION_COUNT);
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_int_not_equal(set[i], set[j]);
+        }
+    }
+    return count;
+}
+
+static void assert_sets_are_sound(const struct command *command)
+{
+    assert_false(option_in(command->options, OPTION_JSON));
+    assert_false(option_in(command->options, OPTION_COUNT));
+    (void)count_of(command->options);
+    const size_t required = count_of(command->required);
+    for (size_t i = 0; i < required; i++) {
+        if (!option_in(command->options, command->required[i])) {
+            fail_msg("`%s` needs --%s but does not take it", command->words,
+                     option_name(command->required[i]));
+        }
+    }
+}
+
+/* What completion stands on: no first word comes back after another one. */
+static void assert_groups_stand_together(size_t command)
+{
+    const char *words = commands[command].words;
+    const size_t len = strcspn(words, " ");
+    bool other = false;
+    for (size_t i = command; i-- > 0;) {
+        const bool same =
+            strcspn(commands[i].words, " ") == len && strncmp(commands[i].words, words, len) == 0;
+        assert_false(same && other);
+        other = other || !same;
+    }
+}
+
 static void test_table_is_sound(void **state)
 {
     (void)state;
@@ -77,8 +121,9 @@ static void test_table_is_sound(void **state)
         assert_true(strlen(command->summary) > 0);
         assert_true(command->arguments_min <= command->arguments_max);
         assert_int_equal(command->arguments_max > 0, strlen(command->synopsis) > 0);
-        assert_true((command->required & ~command->options) == 0);
-        assert_true(command->options >> OPTION_COUNT == 0);
+        assert_sets_are_sound(command);
+        assert_groups_stand_together(i);
+        assert_true(strchr(command->words, ' ') == strrchr(command->words, ' ')); /* two at most */
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(command->words, commands[j].words);
         }
@@ -86,6 +131,18 @@ static void test_table_is_sound(void **state)
     for (int option = 0; option < OPTION_COUNT; option++) {
         assert_non_null(option_name((enum option_id)option));
     }
+}
+
+static void test_sets_of_options(void **state)
+{
+    (void)state;
+    option_set set = OPTION_SET(OPTION_IN, OPTION_SEVERITY);
+    assert_true(option_in(set, OPTION_IN));
+    assert_true(option_in(set, OPTION_SEVERITY));
+    assert_false(option_in(set, OPTION_OUT));
+    assert_false(option_in(set, OPTION_JSON));
+    assert_false(option_in(set, OPTION_COUNT));
+    assert_false(option_in(NULL, OPTION_IN));
 }
 
 static void test_lists_all_commands(void **state)
@@ -300,10 +357,15 @@ static void test_reads_integers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finds_commands),      cmocka_unit_test(test_table_is_sound),
-        cmocka_unit_test(test_lists_all_commands),  cmocka_unit_test(test_parses),
-        cmocka_unit_test(test_refuses_wrong_usage), cmocka_unit_test(test_refuses_too_many_pairs),
-        cmocka_unit_test(test_splits_pairs),        cmocka_unit_test(test_writes_pairs),
+        cmocka_unit_test(test_finds_commands),
+        cmocka_unit_test(test_table_is_sound),
+        cmocka_unit_test(test_sets_of_options),
+        cmocka_unit_test(test_lists_all_commands),
+        cmocka_unit_test(test_parses),
+        cmocka_unit_test(test_refuses_wrong_usage),
+        cmocka_unit_test(test_refuses_too_many_pairs),
+        cmocka_unit_test(test_splits_pairs),
+        cmocka_unit_test(test_writes_pairs),
         cmocka_unit_test(test_reads_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
