@@ -164,8 +164,10 @@ struct err client_exchange(struct client *client, const char *method, const char
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &response.body);
     const CURLcode code = curl_easy_perform(client->curl);
     ENSURE(code == CURLE_OK, ERR_IO, "%s: %s", client->address, curl_easy_strerror(code));
-    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &response.status);
-    out->status = response.status;
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
+    out->retry_after_s = (int64_t)retry_after;
     buf_move(&out->body, &response.body);
     return err_ok();
 }
@@ -181,21 +183,25 @@ static enum err_code code_of_word(struct span word)
     return ERR_INTERNAL;
 }
 
-static struct err problem_of(const struct response *response)
+struct err client_problem_of(const struct json_value *problem)
 {
-    CLEANUP(json_clear) struct json json = {0};
     struct span word = {0};
     struct span detail = {0};
-    const struct err parsed = json_parse(buf_span(&response->body), &json);
-    if (parsed.code != ERR_OK || json.root == NULL ||
-        !json_as_text(json_member(json.root, "code"), &word) ||
-        !json_as_text(json_member(json.root, "detail"), &detail)) {
-        return err_new(ERR_INTERNAL, __func__,
-                       "the server answered HTTP %ld without a problem document: is it hsmgate?",
-                       response->status);
-    }
+    ENSURE(problem != NULL && json_as_text(json_member(problem, "code"), &word) &&
+               json_as_text(json_member(problem, "detail"), &detail),
+           ERR_INTERNAL, "the server answered without a problem document: is it hsmgate?");
     return err_new(code_of_word(word), __func__, "%.*s", (int)detail.len,
                    (const char *)detail.data);
+}
+
+struct err client_problem(const struct response *response)
+{
+    CLEANUP(json_clear) struct json json = {0};
+    const struct err parsed = json_parse(buf_span(&response->body), &json);
+    ENSURE(parsed.code == ERR_OK && json_member(json.root, "code") != NULL, ERR_INTERNAL,
+           "the server answered HTTP %ld without a problem document: is it hsmgate?",
+           response->status);
+    return client_problem_of(json.root);
 }
 
 struct err client_call(struct client *client, const char *method, const char *path,
@@ -204,20 +210,27 @@ struct err client_call(struct client *client, const char *method, const char *pa
     CLEANUP(response_clear) struct response response = {0};
     TRY(client_exchange(client, method, path, body, &response));
     if (response.status < 200 || response.status > 299) {
-        return problem_of(&response);
+        return client_problem(&response);
     }
     out->status = response.status;
     buf_move(&out->body, &response.body);
     return err_ok();
 }
 
-struct err client_call_key(struct client *client, const char *method, const char *name,
-                           const char *verb, struct span body, struct response *out)
+struct err client_key_path(const char *name, const char *verb, char **out)
 {
     struct span bare = {0};
     uint32_t version = 0;
     TRY(name_split_version(span_text(name), &bare, &version));
     TRY(name_check(bare));
-    CLEANUP(mem_free_at) char *path = mem_format("/v1/keys/%s%s", name, verb);
+    *out = mem_format("/v1/keys/%s%s", name, verb);
+    return err_ok();
+}
+
+struct err client_call_key(struct client *client, const char *method, const char *name,
+                           const char *verb, struct span body, struct response *out)
+{
+    CLEANUP(mem_free_at) char *path = NULL;
+    TRY(client_key_path(name, verb, &path));
     return client_call(client, method, path, body, out);
 }

@@ -14,6 +14,7 @@ const char *client_address(const struct client *client);
 
 struct response {
     long status;
+    int64_t retry_after_s; /* 0: the server did not say */
     struct buf body;
 };
 void response_clear(struct response *response);
@@ -22,12 +23,19 @@ void response_clear(struct response *response);
  * none. */
 MUST_USE struct err client_exchange(struct client *client, const char *method, const char *path,
                                     struct span body, struct response *out);
+/* What an answer other than 2xx says, by its problem document. */
+struct err client_problem(const struct response *response);
+/* The code and detail of a problem document, or of an item's `error`; ERR_INTERNAL when it has
+ * none. */
+struct err client_problem_of(const struct json_value *problem);
 /* One request that must be answered with 2xx: anything else becomes an error with the code and
  * detail of its problem document. */
 MUST_USE struct err client_call(struct client *client, const char *method, const char *path,
                                 struct span body, struct response *out);
-/* Likewise with a path made from `/v1/keys/`, a key's name (NAME or NAME@N) and a verb (`:sign`, or
- * ""); ERR_INVALID_NAME before anything is sent. */
+/* The path `/v1/keys/`, a key's name (NAME or NAME@N) and a verb (`:sign`, or ""); free with
+ * mem_free. ERR_INVALID_NAME. */
+MUST_USE struct err client_key_path(const char *name, const char *verb, char **out);
+/* client_call with such a path; a wrong name is found before anything is sent. */
 MUST_USE struct err client_call_key(struct client *client, const char *method, const char *name,
                                     const char *verb, struct span body, struct response *out);
 

@@ -37,6 +37,7 @@ void command_print_all(void);
 
 command_handler key_create, key_list, key_show, key_rotate, key_public_key, key_update;
 command_handler data_encrypt, data_decrypt, data_data_key, data_unwrap, data_rewrap;
+command_handler rewrap_rewrap;
 command_handler sign_sign, sign_verify, sign_mac, sign_verify_mac, sign_jwt;
 command_handler access_token_create, access_token_revoke, access_token_list, access_whoami;
 command_handler status_status, status_tokens, status_random, status_jwks, status_audit_tail;

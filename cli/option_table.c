@@ -86,4 +86,13 @@ const struct option_row option_rows[OPTION_COUNT] = {
                          .help =
                              "the least severe findings wanted: note, warning (default) or error",
                          .choices = severities},
+    [OPTION_KEY_NAME] = {"key", "NAME", .help = "the key of the ciphertexts, one in each line"},
+    [OPTION_REJECTS] = {"rejects", "FILE",
+                        .help = "where bad lines go (default: OUT.rejects, or rewrap.rejects)"},
+    [OPTION_STATE] = {"state", "FILE",
+                      .help = "how far the work is, to go on after a stop (default: OUT.state)"},
+    [OPTION_PATIENCE] = {"patience", "TIME",
+                         .help = "how long to try again while the gateway cannot serve "
+                                 "(default 5m)",
+                         .kind = VALUE_DURATION},
 };

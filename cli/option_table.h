@@ -4,7 +4,7 @@
 
 #include "cli/options.h"
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR };
+enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR, VALUE_DURATION };
 
 struct option_row {
     const char *name;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -70,6 +71,12 @@ static void check_value(struct argp_state *state, const struct option_row *row, 
     }
     if (row->kind == VALUE_PAIR && options_split_pair(value, &name, &rest).code != ERR_OK) {
         argp_error(state, "--%s takes NAME=VALUE, not '%s'", row->name, value);
+    }
+    int64_t seconds;
+    if (row->kind == VALUE_DURATION &&
+        clock_parse_duration(span_text(value), &seconds).code != ERR_OK) {
+        argp_error(state, "--%s takes a time such as 90s, 5m, 12h or 30d, not '%s'", row->name,
+                   value);
     }
     if (row->choices != NULL) {
         check_choice(state, row, value);

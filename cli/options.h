@@ -52,6 +52,10 @@ enum option_id {
     OPTION_ALLOW_DUAL_ROLE,
     OPTION_DRY_RUN,
     OPTION_SEVERITY,
+    OPTION_KEY_NAME, /* --key NAME; OPTION_KEY is a file */
+    OPTION_REJECTS,
+    OPTION_STATE,
+    OPTION_PATIENCE,
     OPTION_COUNT
 };
 

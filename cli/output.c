@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/command.h"
 
 bool output_json(const struct options *options, const struct response *response)
 {
@@ -172,6 +174,18 @@ static const char *next_step(enum err_code code)
         }
     }
     return NULL;
+}
+
+struct err output_misuse(int *out_exit, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "hsmgate: ");
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n");
+    va_end(args);
+    *out_exit = EXIT_USAGE;
+    return err_ok();
 }
 
 void output_reason(const struct err *err)

@@ -37,6 +37,9 @@ void table_row(struct table *table, size_t columns, const char *const *cells);
 void table_print(const struct table *table);
 void table_clear(struct table *table);
 
+/* Says on standard error what is wrong with the command line, and sets EXIT_USAGE; ok. */
+MUST_USE struct err output_misuse(int *out_exit, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Says what went wrong on standard error. */
 void output_reason(const struct err *err);
 /* Likewise, and what to do next with the gateway. */

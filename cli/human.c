@@ -1,0 +1,46 @@
+/* Rounded for reading, never read back. */
+#include "cli/human.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+void human_span(int64_t seconds, char out[HUMAN_MAX])
+{
+    static const struct {
+        char letter;
+        uint64_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    const char *sign = seconds < 0 ? "-" : "";
+    const uint64_t all = seconds < 0 ? 0 - (uint64_t)seconds : (uint64_t)seconds;
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(units) && all < units[i].seconds) {
+        i++;
+    }
+    const uint64_t large = all / units[i].seconds;
+    const uint64_t rest = all % units[i].seconds;
+    const uint64_t small = i + 1 < ARRAY_LEN(units) ? rest / units[i + 1].seconds : 0;
+    if (small == 0) {
+        (void)snprintf(out, HUMAN_MAX, "%s%" PRIu64 "%c", sign, large, units[i].letter);
+        return;
+    }
+    (void)snprintf(out, HUMAN_MAX, "%s%" PRIu64 "%c %" PRIu64 "%c", sign, large, units[i].letter,
+                   small, units[i + 1].letter);
+}
+
+void human_bytes(uint64_t bytes, char out[HUMAN_MAX])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+    if (bytes < 1024) {
+        (void)snprintf(out, HUMAN_MAX, "%" PRIu64 " bytes", bytes);
+        return;
+    }
+    double size = (double)bytes / 1024;
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(units) && size >= 1024) {
+        size /= 1024;
+        i++;
+    }
+    (void)snprintf(out, HUMAN_MAX, "%.1f %s", size, units[i]);
+}
