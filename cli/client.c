@@ -234,3 +234,10 @@ struct err client_call_key(struct client *client, const char *method, const char
     TRY(client_key_path(name, verb, &path));
     return client_call(client, method, path, body, out);
 }
+
+struct err client_fetch(struct client *client, const char *method, const char *path,
+                        struct span body, struct response *out, struct json *out_json)
+{
+    TRY(client_call(client, method, path, body, out));
+    return json_parse(buf_span(&out->body), out_json);
+}

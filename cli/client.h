@@ -39,4 +39,8 @@ MUST_USE struct err client_key_path(const char *name, const char *verb, char **o
 MUST_USE struct err client_call_key(struct client *client, const char *method, const char *name,
                                     const char *verb, struct span body, struct response *out);
 
+/* client_call and the answer as JSON. */
+MUST_USE struct err client_fetch(struct client *client, const char *method, const char *path,
+                                 struct span body, struct response *out, struct json *out_json);
+
 #endif

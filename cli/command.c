@@ -44,6 +44,6 @@ bool command_is_offline(const struct command *command)
 void command_print_all(void)
 {
     for (size_t i = 0; i < command_count; i++) {
-        printf("  %-16s %s\n", commands[i].words, commands[i].summary);
+        printf("  %-20s %s\n", commands[i].words, commands[i].summary);
     }
 }

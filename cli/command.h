@@ -35,7 +35,9 @@ bool command_is_offline(const struct command *command);
 /* Every command with its summary. */
 void command_print_all(void);
 
-command_handler key_create, key_list, key_show, key_rotate, key_public_key, key_update;
+command_handler key_create, key_list, key_show, key_public_key, key_update;
+command_handler key_rotate, key_promote, key_retire, key_disable, key_enable, key_compromise;
+command_handler key_destroy, key_cancel_destroy, key_confirm_destroy;
 command_handler data_encrypt, data_decrypt, data_data_key, data_unwrap, data_rewrap;
 command_handler rewrap_rewrap;
 command_handler sign_sign, sign_verify, sign_mac, sign_verify_mac, sign_jwt;

@@ -10,7 +10,8 @@
 #define FACTS                                                                              \
     OPTION_OWNER, OPTION_DESCRIPTION, OPTION_CONTACT, OPTION_CLASSIFICATION, OPTION_LABEL, \
         OPTION_ROTATE_EVERY, OPTION_OVERLAP, OPTION_PUBLISH_AHEAD, OPTION_MAX_USES,        \
-        OPTION_JWT_MAX_TTL, OPTION_JWT_ISSUER, OPTION_JWT_AUDIENCE
+        OPTION_JWT_MAX_TTL, OPTION_JWT_ISSUER, OPTION_JWT_AUDIENCE, OPTION_MODE
+#define ADOPT  OPTION_ADOPT_ID, OPTION_ADOPT_LABEL, OPTION_ALLOW
 #define FILES  OPTION_IN, OPTION_OUT
 #define CIPHER FILES, OPTION_CONTEXT, OPTION_RAW
 #define GRANT                                                                              \
@@ -20,13 +21,31 @@
 
 const struct command commands[] = {
     {"key create", "NAME", "Make a key on a token.",
-     TAKES(FACTS, OPTION_ALGORITHM, OPTION_TOKEN, OPTION_PURPOSE),
+     TAKES(FACTS, ADOPT, OPTION_ALGORITHM, OPTION_TOKEN, OPTION_PURPOSE),
      NEEDS(OPTION_ALGORITHM, OPTION_OWNER), 1, 1, key_create},
     {"key list", "", "List the keys that you may see.", TAKES(OPTION_PREFIX), NULL, 0, 0, key_list},
     {"key show", "NAME", "Show a key and its versions.", NULL, NULL, 1, 1, key_show},
     {"key update", "NAME", "Change what is said of a key.", TAKES(FACTS), NULL, 1, 1, key_update},
-    {"key rotate", "NAME", "Make a new version the primary; the old one still opens and verifies.",
-     NULL, NULL, 1, 1, key_rotate},
+    {"key rotate", "NAME",
+     "Make a new version, to be the primary; the old one still opens and verifies.",
+     TAKES(ADOPT, OPTION_IMMEDIATE), NULL, 1, 1, key_rotate},
+    {"key promote", "NAME@VERSION", "Make a version the primary now.", TAKES(OPTION_REASON), NULL,
+     1, 1, key_promote},
+    {"key retire", "NAME@VERSION", "Stop publishing a version; it still opens and verifies.",
+     TAKES(OPTION_REASON), NULL, 1, 1, key_retire},
+    {"key disable", "NAME@VERSION", "Let a version do nothing until it is enabled.",
+     TAKES(OPTION_REASON), NULL, 1, 1, key_disable},
+    {"key enable", "NAME@VERSION", "Let a disabled version do again what it did.",
+     TAKES(OPTION_REASON), NULL, 1, 1, key_enable},
+    {"key compromise", "NAME@VERSION", "Take a version out of use for good: others may have it.",
+     TAKES(OPTION_REASON), NEEDS(OPTION_REASON), 1, 1, key_compromise},
+    {"key destroy", "NAME@VERSION", "Schedule the destruction of a version's material.",
+     TAKES(OPTION_REASON, OPTION_DESTROY_AFTER, OPTION_DESPITE_USE), NEEDS(OPTION_REASON), 1, 1,
+     key_destroy},
+    {"key cancel-destroy", "NAME@VERSION", "Take that back.", NULL, NULL, 1, 1, key_cancel_destroy},
+    {"key confirm-destroy", "NAME@VERSION",
+     "Let a destruction go on that waits because a clock jumped.", TAKES(OPTION_REASON),
+     NEEDS(OPTION_REASON), 1, 1, key_confirm_destroy},
     {"key public-key", "NAME[@VERSION]", "Print the public half.", TAKES(OPTION_FORMAT, OPTION_OUT),
      NULL, 1, 1, key_public_key},
     {"encrypt", "NAME", "Encrypt up to 64 KiB.", TAKES(CIPHER), NULL, 1, 1, data_encrypt},

@@ -1,7 +1,10 @@
 /* Options as members of a key's document. Each stands there only when it was given. */
 #include "cli/key_body.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
+#include "cli/command.h"
 
 void key_put_texts(struct json_writer *writer, const struct options *options,
                    const struct key_field *fields, size_t count)
@@ -26,10 +29,11 @@ static bool has_any(const struct options *options, const enum option_id *wanted,
 static struct err put_rotation(struct json_writer *writer, const struct options *options)
 {
     static const enum option_id any[] = {OPTION_ROTATE_EVERY, OPTION_OVERLAP, OPTION_PUBLISH_AHEAD,
-                                         OPTION_MAX_USES};
+                                         OPTION_MAX_USES, OPTION_MODE};
     static const struct key_field fields[] = {{OPTION_ROTATE_EVERY, "every"},
                                               {OPTION_OVERLAP, "overlap"},
-                                              {OPTION_PUBLISH_AHEAD, "publish_ahead"}};
+                                              {OPTION_PUBLISH_AHEAD, "publish_ahead"},
+                                              {OPTION_MODE, "mode"}};
     if (!has_any(options, any, ARRAY_LEN(any))) {
         return err_ok();
     }
@@ -75,4 +79,40 @@ struct err key_put_facts(struct json_writer *writer, const struct options *optio
     TRY(put_rotation(writer, options));
     put_jwt(writer, options);
     return err_ok();
+}
+
+void key_put_adopt(struct json_writer *writer, const struct options *options)
+{
+    static const struct key_field fields[] = {{OPTION_ADOPT_ID, "cka_id"},
+                                              {OPTION_ADOPT_LABEL, "label"}};
+    if (!options_has(options, OPTION_ADOPT_ID) && !options_has(options, OPTION_ADOPT_LABEL)) {
+        return;
+    }
+    json_begin_object(writer, "adopt");
+    key_put_texts(writer, options, fields, ARRAY_LEN(fields));
+    if (options->allowed.count > 0) {
+        json_begin_array(writer, "allow");
+        for (size_t i = 0; i < options->allowed.count; i++) {
+            json_put_text(writer, NULL, options->allowed.values[i]);
+        }
+        json_end_array(writer);
+    }
+    json_end_object(writer);
+}
+
+bool key_adopt_is_sound(const struct options *options, int *out_exit)
+{
+    const bool by_id = options_has(options, OPTION_ADOPT_ID);
+    const bool by_label = options_has(options, OPTION_ADOPT_LABEL);
+    const char *wrong = NULL;
+    if (by_id && by_label) {
+        wrong = "--adopt-id and --adopt-label are two ways to say the same: give one";
+    } else if (!by_id && !by_label && options->allowed.count > 0) {
+        wrong = "--allow is for adopted material: it needs --adopt-id or --adopt-label";
+    }
+    if (wrong != NULL) {
+        *out_exit = EXIT_USAGE;
+        fprintf(stderr, "hsmgate: %s\n", wrong);
+    }
+    return wrong == NULL;
 }

@@ -15,4 +15,9 @@ void key_put_texts(struct json_writer *writer, const struct options *options,
                    const struct key_field *fields, size_t count);
 /* owner, description, contact, classification, labels, rotation, jwt. ERR_INVALID_FIELD. */
 MUST_USE struct err key_put_facts(struct json_writer *writer, const struct options *options);
+/* `adopt`, for material that is on the token already. */
+void key_put_adopt(struct json_writer *writer, const struct options *options);
+/* Whether --adopt-id, --adopt-label and --allow go together; else says so and sets EXIT_USAGE. */
+bool key_adopt_is_sound(const struct options *options, int *out_exit);
+
 #endif

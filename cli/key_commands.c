@@ -1,4 +1,4 @@
-/* `hsmgate key create`, `list`, `rotate`, `update` and `public-key`. */
+/* `hsmgate key create`, `list`, `update` and `public-key`. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -8,15 +8,18 @@
 
 struct err key_create(struct client *client, const struct options *options, int *out_exit)
 {
-    (void)out_exit;
     static const struct key_field fields[] = {
         {OPTION_ALGORITHM, "algorithm"}, {OPTION_TOKEN, "token"}, {OPTION_PURPOSE, "purpose"}};
+    if (!key_adopt_is_sound(options, out_exit)) {
+        return err_ok();
+    }
     CLEANUP(buf_clear) struct buf body = {0};
     struct json_writer writer = json_writer_on(&body);
     json_begin_object(&writer, NULL);
     json_put_text(&writer, "name", options->arguments[0]);
     key_put_texts(&writer, options, fields, ARRAY_LEN(fields));
     TRY(key_put_facts(&writer, options));
+    key_put_adopt(&writer, options);
     json_end_object(&writer);
     TRY(json_finish(&writer));
     CLEANUP(response_clear) struct response response = {0};
@@ -89,22 +92,6 @@ struct err key_list(struct client *client, const struct options *options, int *o
     if (!options_has(options, OPTION_JSON)) {
         table_print(&table);
     }
-    return err_ok();
-}
-
-struct err key_rotate(struct client *client, const struct options *options, int *out_exit)
-{
-    (void)out_exit;
-    CLEANUP(response_clear) struct response response = {0};
-    TRY(client_call_key(client, "POST", options->arguments[0], ":rotate",
-                        span_text("{\"immediate\":true}"), &response));
-    if (output_json(options, &response)) {
-        return err_ok();
-    }
-    CLEANUP(json_clear) struct json json = {0};
-    TRY(json_parse(buf_span(&response.body), &json));
-    printf("%s: version %lld is the primary now\n", options->arguments[0],
-           (long long)member_integer(json.root, "primary"));
     return err_ok();
 }
 

@@ -5,6 +5,8 @@
 #define REPEATED(member) .repeated = offsetof(struct options, member)
 
 static const char *const severities[] = {"note", "warning", "error", NULL};
+static const char *const attributes[] = {"extractable", "modifiable", NULL};
+static const char *const modes[] = {"automatic", "manual", NULL};
 
 const struct option_row option_rows[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", NULL, .help = "print what the server answered, as JSON"},
@@ -95,4 +97,22 @@ const struct option_row option_rows[OPTION_COUNT] = {
                          .help = "how long to try again while the gateway cannot serve "
                                  "(default 5m)",
                          .kind = VALUE_DURATION},
+    [OPTION_REASON] = {"reason", "TEXT", .help = "why; kept with the version and in the audit log"},
+    [OPTION_IMMEDIATE] = {"immediate", NULL,
+                          .help = "make it the primary at once, not when it was published ahead"},
+    [OPTION_ADOPT_ID] = {"adopt-id", "HEX",
+                         .help = "take the material with this CKA_ID, which is on the token",
+                         .kind = VALUE_HEX},
+    [OPTION_ADOPT_LABEL] = {"adopt-label", "LABEL",
+                            .help = "take the material with this label, which is on the token"},
+    [OPTION_ALLOW] = {"allow", "ATTRIBUTE",
+                      .help = "let adopted material be extractable or modifiable; may be repeated",
+                      .choices = attributes, REPEATED(allowed)},
+    [OPTION_MODE] = {"mode", "MODE",
+                     .help = "automatic (default), or manual: rotate only when told to",
+                     .choices = modes},
+    [OPTION_DESTROY_AFTER] = {"after", "TIME", .help = "how long it can be cancelled (default 30d)",
+                              .kind = VALUE_DURATION},
+    [OPTION_DESPITE_USE] = {"despite-use", NULL,
+                            .help = "even though the version was used not long ago"},
 };

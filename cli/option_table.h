@@ -4,7 +4,7 @@
 
 #include "cli/options.h"
 
-enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR, VALUE_DURATION };
+enum value_kind { VALUE_TEXT, VALUE_NUMBER, VALUE_PAIR, VALUE_DURATION, VALUE_HEX };
 
 struct option_row {
     const char *name;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -78,6 +79,11 @@ static void check_value(struct argp_state *state, const struct option_row *row, 
         argp_error(state, "--%s takes a time such as 90s, 5m, 12h or 30d, not '%s'", row->name,
                    value);
     }
+    CLEANUP(buf_clear) struct buf bytes = {0};
+    if (row->kind == VALUE_HEX &&
+        (*value == '\0' || hex_decode(span_text(value), &bytes).code != ERR_OK)) {
+        argp_error(state, "--%s takes bytes in hex, such as 0a1b2c, not '%s'", row->name, value);
+    }
     if (row->choices != NULL) {
         check_choice(state, row, value);
     }
@@ -111,6 +117,16 @@ static error_t keep_option(struct argp_state *state, struct options *options, en
     return keep_repeated(state, repeated, value);
 }
 
+/* What changes one version must say which: none is meant by leaving it out. */
+static void check_version(struct argp_state *state, const struct parsing *parsing)
+{
+    const struct command *command = parsing->command;
+    const char *name = parsing->options->arguments[0];
+    if (strcmp(command->synopsis, "NAME@VERSION") == 0 && strchr(name, '@') == NULL) {
+        argp_error(state, "%s names no version: hsmgate %s %s@1", name, command->words, name);
+    }
+}
+
 static error_t parse_one(int key, char *value, struct argp_state *state)
 {
     const struct parsing *parsing = state->input;
@@ -133,6 +149,7 @@ static error_t parse_one(int key, char *value, struct argp_state *state)
         argp_error(state, "%s is missing", parsing->command->synopsis);
         return EINVAL;
     }
+    check_version(state, parsing);
     check_required(state, parsing);
     return 0;
 }

@@ -56,6 +56,14 @@ enum option_id {
     OPTION_REJECTS,
     OPTION_STATE,
     OPTION_PATIENCE,
+    OPTION_REASON,
+    OPTION_IMMEDIATE,
+    OPTION_ADOPT_ID,
+    OPTION_ADOPT_LABEL,
+    OPTION_ALLOW,
+    OPTION_MODE,
+    OPTION_DESTROY_AFTER, /* --after TIME; OPTION_AFTER is a sequence number */
+    OPTION_DESPITE_USE,
     OPTION_COUNT
 };
 
@@ -79,6 +87,7 @@ struct options {
     struct repeated audiences;
     struct repeated operations;
     struct repeated sources;
+    struct repeated allowed;
     const char *arguments[8];
     int argument_count;
 };

@@ -240,6 +240,15 @@ static void test_refuses_wrong_usage(void **state)
         "encrypt a/b --context =noname",                        /* no name */
         "lint --severity fatal",                                /* not a severity */
         "grant put x --principal p --keys k --justification j", /* --operation */
+        "key promote a/b",                                      /* which version? */
+        "key destroy a/b --reason r",                           /* likewise */
+        "key destroy a/b@1",                                    /* --reason */
+        "key destroy a/b@1 --reason r --after soon",            /* not a time */
+        "key compromise a/b@1",                                 /* --reason */
+        "key rotate a/b --adopt-id 0x12",                       /* not hex */
+        "key rotate a/b --adopt-id=",                           /* no bytes at all */
+        "key rotate a/b --adopt-id 00 --allow all",             /* not an attribute */
+        "key update a/b --mode sometimes",                      /* not a mode */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int status = exit_of(cases[i]);
