@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -43,4 +44,25 @@ void human_bytes(uint64_t bytes, char out[HUMAN_MAX])
         i++;
     }
     (void)snprintf(out, HUMAN_MAX, "%.1f %s", size, units[i]);
+}
+
+void human_time(struct span time, char out[HUMAN_MAX])
+{
+    const uint8_t *point = time.len > 0 ? memchr(time.data, '.', time.len) : NULL;
+    const size_t whole = point != NULL ? (size_t)(point - time.data) : time.len;
+    (void)snprintf(out, HUMAN_MAX, "%.*s%s", (int)whole, (const char *)time.data,
+                   point != NULL ? "Z" : "");
+}
+
+void human_distance(int64_t now_ms, int64_t time_ms, char out[HUMAN_MAX])
+{
+    char span[HUMAN_MAX];
+    const int64_t seconds = (time_ms - now_ms) / 1000;
+    if (seconds == 0) {
+        (void)snprintf(out, HUMAN_MAX, "now");
+        return;
+    }
+    human_span(seconds < 0 ? -seconds : seconds, span);
+    (void)snprintf(out, HUMAN_MAX, "%s%.40s%s", seconds > 0 ? "in " : "", span,
+                   seconds > 0 ? "" : " ago");
 }

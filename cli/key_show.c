@@ -3,31 +3,91 @@
 
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/human.h"
 #include "cli/output.h"
 
-static void show_versions(const struct json_value *key)
+static void add_version_row(struct table *table, const struct json_value *version)
+{
+    static const char *const times[] = {"created_at", "activated_at", "retired_at", "last_used_at"};
+    char texts[ARRAY_LEN(times)][HUMAN_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        human_time(member_text(version, times[i]), texts[i]);
+    }
+    CLEANUP(mem_free_at)
+    char *number = mem_format("%lld", (long long)member_integer(version, "version"));
+    CLEANUP(mem_free_at)
+    char *uses = mem_format("%lld", (long long)member_integer(version, "uses"));
+    const char *const cells[] = {number,   (const char *)member_text(version, "state").data,
+                                 texts[0], texts[1],
+                                 texts[2], uses,
+                                 texts[3]};
+    table_row(table, ARRAY_LEN(cells), cells);
+}
+
+/* What a column would be empty for most of the time, in words. */
+static struct err add_notes(const struct json_value *version, struct buf *out)
+{
+    static const struct {
+        const char *member, *words;
+    } times[] = {{"published_at", "published since"},
+                 {"promote_at", "the primary from"},
+                 {"destroy_at", "destroyed at"}};
+    const bool waits = !span_is(member_text(version, "state"), "destroyed");
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        char text[HUMAN_MAX];
+        human_time(member_text(version, times[i].member), text);
+        if (waits && text[0] != '\0' && (i > 0 || json_member(version, "promote_at") != NULL)) {
+            TRY(buf_printf(out, "%s%s %s", out->len > 0 ? ", " : "", times[i].words, text));
+        }
+    }
+    const struct span origin = member_text(version, "origin");
+    if (origin.len > 0) {
+        TRY(buf_printf(out, "%s%.*s", out->len > 0 ? ", " : "", (int)origin.len,
+                       (const char *)origin.data));
+    }
+    const char *before = " (";
+    for (const struct json_value *at = json_first(json_member(version, "attributes")); at != NULL;
+         at = json_next(at)) {
+        struct span word = span_text("");
+        json_as_text(at, &word);
+        TRY(buf_printf(out, "%s%.*s", before, (int)word.len, (const char *)word.data));
+        before = ", ";
+    }
+    TRY(buf_append_text(out, before[0] == ',' ? ")" : ""));
+    const struct span reason = member_text(version, "reason");
+    return reason.len == 0 ? err_ok()
+                           : buf_printf(out, "%s\"%.*s\"", out->len > 0 ? ", " : "",
+                                        (int)reason.len, (const char *)reason.data);
+}
+
+static struct err show_notes(const struct json_value *versions)
+{
+    for (const struct json_value *version = json_first(versions); version != NULL;
+         version = json_next(version)) {
+        CLEANUP(buf_clear) struct buf notes = {0};
+        TRY(add_notes(version, &notes));
+        if (notes.len > 0) {
+            CLEANUP(mem_free_at) char *text = span_to_text(buf_span(&notes));
+            output_harmless(text);
+            printf("version %lld: %s\n", (long long)member_integer(version, "version"), text);
+        }
+    }
+    return err_ok();
+}
+
+static struct err show_versions(const struct json_value *versions)
 {
     CLEANUP(table_clear) struct table table = {0};
     static const char *const titles[] = {"VERSION", "STATE", "CREATED",  "ACTIVATED",
                                          "RETIRED", "USES",  "LAST USED"};
     table_row(&table, ARRAY_LEN(titles), titles);
-    for (const struct json_value *version = json_first(json_member(key, "versions"));
-         version != NULL; version = json_next(version)) {
-        CLEANUP(mem_free_at)
-        char *number = mem_format("%lld", (long long)member_integer(version, "version"));
-        CLEANUP(mem_free_at)
-        char *uses = mem_format("%lld", (long long)member_integer(version, "uses"));
-        const char *const cells[] = {number,
-                                     (const char *)member_text(version, "state").data,
-                                     (const char *)member_text(version, "created_at").data,
-                                     (const char *)member_text(version, "activated_at").data,
-                                     (const char *)member_text(version, "retired_at").data,
-                                     uses,
-                                     (const char *)member_text(version, "last_used_at").data};
-        table_row(&table, ARRAY_LEN(cells), cells);
+    for (const struct json_value *version = json_first(versions); version != NULL;
+         version = json_next(version)) {
+        add_version_row(&table, version);
     }
     printf("\n");
     table_print(&table);
+    return show_notes(versions);
 }
 
 /* `name=value` for each member of an object: labels, rotation, jwt. */
@@ -82,6 +142,5 @@ struct err key_show(struct client *client, const struct options *options, int *o
         TRY(add_object_row(&table, objects[i], json_member(json.root, objects[i])));
     }
     table_print(&table);
-    show_versions(json.root);
-    return err_ok();
+    return show_versions(json_member(json.root, "versions"));
 }

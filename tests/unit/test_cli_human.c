@@ -46,11 +46,55 @@ static void test_bytes(void **state)
     }
 }
 
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *time, *text;
+    } cases[] = {
+        {"2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05Z"},
+        {"2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"},
+        {"", ""},
+        {"never", "never"},
+        {"012345678901234567890123456789012345678901234567890123456789",
+         "01234567890123456789012345678901234567890123456"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[HUMAN_MAX];
+        human_time(span_text(cases[i].time), text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+static void test_distances(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t now_ms, time_ms;
+        const char *text;
+    } cases[] = {
+        {5000, 5000, "now"},
+        {5000, 5999, "now"},
+        {5000, 4001, "now"},
+        {0, 1000, "in 1s"},
+        {400000, 100000, "5m ago"},
+        {0, 273600000, "in 3d 4h"},
+        {0, INT64_MAX, "in 106751991167d 7h"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[HUMAN_MAX];
+        human_distance(cases[i].now_ms, cases[i].time_ms, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spans),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
