@@ -115,4 +115,6 @@ const struct option_row option_rows[OPTION_COUNT] = {
                               .kind = VALUE_DURATION},
     [OPTION_DESPITE_USE] = {"despite-use", NULL,
                             .help = "even though the version was used not long ago"},
+    [OPTION_DAYS] = {"days", "N", .help = "how far ahead (default 90)", .kind = VALUE_NUMBER},
+    [OPTION_SVG] = {"svg", "FILE", .help = "also draw it, as an SVG picture in FILE"},
 };

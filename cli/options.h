@@ -64,6 +64,8 @@ enum option_id {
     OPTION_MODE,
     OPTION_DESTROY_AFTER, /* --after TIME; OPTION_AFTER is a sequence number */
     OPTION_DESPITE_USE,
+    OPTION_DAYS,
+    OPTION_SVG,
     OPTION_COUNT
 };
 

@@ -22,7 +22,8 @@ from gateway import Gateway, b64, programs, unb64
 LARGE = 300_000  # over the 64 KiB that a message may have
 driven = set()
 # What cli_rotation.py drives.
-ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy"}
+ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy",
+             "key plan", "rotation calendar"}
 
 
 def command_words():
