@@ -23,7 +23,7 @@ LARGE = 300_000  # over the 64 KiB that a message may have
 driven = set()
 # What cli_rotation.py drives.
 ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy",
-             "key plan", "rotation calendar"}
+             "key plan", "key retire-check", "rotation calendar", "token inventory", "clock show", "clock accept"}
 
 
 def command_words():

@@ -11,7 +11,8 @@ static struct span entry_of(struct span page, const char *words)
     const uint8_t *end = page.data + page.len;
     while ((at = memmem(at, (size_t)(end - at), start, len)) != NULL) {
         at += len;
-        if (*at == '\n' || strncmp((const char *)at, " Ar ", 4) == 0) {
+        const char *rest = (const char *)at;
+        if (*rest == '\n' || strncmp(rest, " Ar ", 4) == 0 || strncmp(rest, " Op Ar ", 7) == 0) {
             const uint8_t *next = memmem(at, (size_t)(end - at), "\n.El", 4);
             const uint8_t *item = memmem(at, (size_t)(end - at), "\n.It ", 5);
             next = item != NULL && item < next ? item : next;
