@@ -32,7 +32,7 @@ const struct command *command_find(int argc, char **argv, int *out_words)
 bool command_is_offline(const struct command *command)
 {
     static command_handler *const offline[] = {auditor_verify, auditor_prove, auditor_check,
-                                               completion_bash};
+                                               restore_restore, completion_bash};
     for (size_t i = 0; i < ARRAY_LEN(offline); i++) {
         if (command->run == offline[i]) {
             return true;

@@ -66,6 +66,8 @@ enum option_id {
     OPTION_DESPITE_USE,
     OPTION_DAYS,
     OPTION_SVG,
+    OPTION_DATABASE,
+    OPTION_AUDIT,
     OPTION_COUNT
 };
 

@@ -21,9 +21,10 @@ from gateway import Gateway, b64, programs, unb64
 
 LARGE = 300_000  # over the 64 KiB that a message may have
 driven = set()
-# What cli_rotation.py drives.
+# What cli_rotation.py and cli_restore.py drive.
 ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy",
-             "key plan", "key retire-check", "rotation calendar", "token inventory", "clock show", "clock accept"}
+             "key plan", "key retire-check", "rotation calendar", "token inventory", "clock show", "clock accept",
+             "backup", "backups", "restore"}
 
 
 def command_words():

@@ -1,5 +1,5 @@
 # The command line. Its table of commands is held against its manual page.
-foreach(name options output input manual human calendar bulk_line bulk_batch bulk_files)
+foreach(name options output input manual human calendar restore bulk_line bulk_batch bulk_files)
   hsmgate_unit_test(test_cli_${name} hsmgate_cli)
 endforeach()
 target_compile_definitions(test_cli_manual PRIVATE HSMGATE_MANUAL="${CMAKE_SOURCE_DIR}/docs/man/hsmgate.1")
@@ -7,7 +7,7 @@ target_compile_definitions(test_cli_manual PRIVATE HSMGATE_MANUAL="${CMAKE_SOURC
 add_library(cli_stub OBJECT lib/http_stub.c)
 target_link_libraries(cli_stub PUBLIC hsmgate_base)
 target_include_directories(cli_stub PRIVATE ${CMAKE_SOURCE_DIR} lib)
-foreach(name bulk_run key_show moves plan rotation)
+foreach(name backup bulk_run key_show moves plan rotation)
   hsmgate_unit_test(test_cli_${name} hsmgate_cli cli_stub)
 endforeach()
 hsmgate_unit_test(test_grant_file hsmgate_cli)
