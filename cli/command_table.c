@@ -84,7 +84,7 @@ const struct command commands[] = {
      access_token_revoke},
     {"token list", "", "List the bearer tokens.", NULL, NULL, 0, 0, access_token_list},
     {"token inventory", "[TOKEN]", "Show what lies on the PKCS#11 tokens, and whose it is.", NULL,
-     NULL, 0, 1, token_inventory},
+     NULL, 0, 1, tokens_inventory},
     {"grant list", "", "List the grants.", TAKES(OPTION_PRINCIPAL, OPTION_PREFIX), NULL, 0, 0,
      grant_list},
     {"grant show", "ID", "Show a grant.", NULL, NULL, 1, 1, grant_show},

@@ -167,7 +167,7 @@ static void print_lines(const struct buf *lines)
     }
 }
 
-struct err token_inventory(struct client *client, const struct options *options, int *out_exit)
+struct err tokens_inventory(struct client *client, const struct options *options, int *out_exit)
 {
     (void)out_exit;
     CLEANUP(inventory_clear) struct inventory inventory = {0};

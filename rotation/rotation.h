@@ -116,7 +116,7 @@ struct retire_finding {
     enum retire_what what;
     enum retire_verdict verdict;
     int64_t until;    /* unix ms: free from then on; 0: not by waiting, or free already */
-    char detail[320]; /* one sentence */
+    char detail[400]; /* one sentence */
 };
 enum retire_sure {
     RETIRE_CERTAIN,  /* it follows from what was recorded */
