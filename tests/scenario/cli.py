@@ -148,7 +148,7 @@ def test_keys_are_shown_and_changed(shell):
     assert [line.split() for line in listed.splitlines()[1:]] == [["cli/facts/k", "ecdsa-p256", "sign", "1", "others", "regulated"]]
     assert [k["name"] for k in shell.json("key", "list", "--prefix", "cli/facts/")["keys"]] == ["cli/facts/k"]
     assert "nothing to change" in shell.fails("key", "update", "cli/facts/k")
-    assert shell.json("key", "rotate", "cli/facts/k")["primary"] == 2
+    assert shell.json("key", "rotate", "cli/facts/k", "--immediate")["primary"] == 2
     assert shell.json("key", "create", "cli/facts/json", "--algorithm", "rsa-2048", "--owner", "me", "--purpose", "decrypt", "--token", "dev")["purpose"] == "decrypt"
 
 
