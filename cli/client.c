@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/name.h"
@@ -118,6 +119,21 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *arg)
     return err.code == ERR_OK ? size * count : 0;
 }
 
+/* One line of the answer's head; of them all only Cache-Control is wanted. */
+static size_t take_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    static const char name[] = "cache-control:";
+    static const char age[] = "max-age=";
+    int64_t *max_age_s = arg;
+    if (size * count < sizeof name || strncasecmp(bytes, name, sizeof name - 1) != 0) {
+        return size * count;
+    }
+    CLEANUP(mem_free_at) char *line = span_to_text(span_of(bytes, size * count));
+    const char *found = strcasestr(line, age);
+    *max_age_s = found != NULL ? strtoll(found + sizeof age - 1, NULL, 10) : 0;
+    return size * count;
+}
+
 static void set_request(struct client *client, const char *method, struct span body)
 {
     CURL *curl = client->curl;
@@ -128,6 +144,7 @@ static void set_request(struct client *client, const char *method, struct span b
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 120L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     if (body.len > 0) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)body.data);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
@@ -162,12 +179,14 @@ struct err client_exchange(struct client *client, const char *method, const char
     set_request(client, method, body);
     curl_easy_setopt(client->curl, CURLOPT_URL, url);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &response.body);
+    curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, &response.max_age_s);
     const CURLcode code = curl_easy_perform(client->curl);
     ENSURE(code == CURLE_OK, ERR_IO, "%s: %s", client->address, curl_easy_strerror(code));
     curl_off_t retry_after = 0;
     curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &out->status);
     out->retry_after_s = (int64_t)retry_after;
+    out->max_age_s = response.max_age_s;
     buf_move(&out->body, &response.body);
     return err_ok();
 }
@@ -213,6 +232,7 @@ struct err client_call(struct client *client, const char *method, const char *pa
         return client_problem(&response);
     }
     out->status = response.status;
+    out->max_age_s = response.max_age_s;
     buf_move(&out->body, &response.body);
     return err_ok();
 }

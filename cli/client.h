@@ -15,6 +15,7 @@ const char *client_address(const struct client *client);
 struct response {
     long status;
     int64_t retry_after_s; /* 0: the server did not say */
+    int64_t max_age_s;     /* of Cache-Control; 0: it may not be kept */
     struct buf body;
 };
 void response_clear(struct response *response);

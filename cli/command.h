@@ -38,6 +38,7 @@ void command_print_all(void);
 command_handler key_create, key_list, key_show, key_public_key, key_update;
 command_handler key_rotate, key_promote, key_retire, key_disable, key_enable, key_compromise;
 command_handler key_plan, key_retire_check, rotation_calendar;
+command_handler drill_revoke, drill_rotate, drill_restore;
 command_handler backup_backup, backup_list, restore_restore;
 command_handler tokens_inventory, clock_show, clock_accept;
 command_handler key_destroy, key_cancel_destroy, key_confirm_destroy;

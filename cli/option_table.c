@@ -118,5 +118,6 @@ const struct option_row option_rows[OPTION_COUNT] = {
     [OPTION_DAYS] = {"days", "N", .help = "how far ahead (default 90)", .kind = VALUE_NUMBER},
     [OPTION_DATABASE] = {"database", "FILE", .help = "where the gateway's database shall be"},
     [OPTION_AUDIT] = {"audit", "DIR", .help = "where its audit log shall be, or is"},
+    [OPTION_KEEP] = {"keep", NULL, .help = "leave the keys and files of the drill"},
     [OPTION_SVG] = {"svg", "FILE", .help = "also draw it, as an SVG picture in FILE"},
 };

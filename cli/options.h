@@ -68,6 +68,7 @@ enum option_id {
     OPTION_SVG,
     OPTION_DATABASE,
     OPTION_AUDIT,
+    OPTION_KEEP,
     OPTION_COUNT
 };
 

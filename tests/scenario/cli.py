@@ -24,7 +24,7 @@ driven = set()
 # What cli_rotation.py and cli_restore.py drive.
 ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy",
              "key plan", "key retire-check", "rotation calendar", "token inventory", "clock show", "clock accept",
-             "backup", "backups", "restore"}
+             "backup", "backups", "restore", "drill revoke", "drill rotate", "drill restore"}
 
 
 def command_words():

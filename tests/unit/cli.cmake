@@ -7,8 +7,12 @@ target_compile_definitions(test_cli_manual PRIVATE HSMGATE_MANUAL="${CMAKE_SOURC
 add_library(cli_stub OBJECT lib/http_stub.c)
 target_link_libraries(cli_stub PUBLIC hsmgate_base)
 target_include_directories(cli_stub PRIVATE ${CMAKE_SOURCE_DIR} lib)
-foreach(name backup bulk_run key_show moves plan rotation)
+foreach(name backup bulk_run drill key_show moves plan rotation)
   hsmgate_unit_test(test_cli_${name} hsmgate_cli cli_stub)
+endforeach()
+# Those with threads also run under the thread sanitizer.
+foreach(name backup bulk_run drill)
+  set_property(TEST unit.test_cli_${name} APPEND PROPERTY LABELS threads)
 endforeach()
 hsmgate_unit_test(test_grant_file hsmgate_cli)
 hsmgate_unit_test(test_grant_view hsmgate_cli)
