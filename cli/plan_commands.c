@@ -16,6 +16,7 @@
 #define DAYS_MAX     3650
 #define KEYS_MAX     1000
 #define SVG_MAX      ((size_t)16 << 20)
+#define STEPS_SHOWN  12 /* of one key, to a person */
 
 /* --- key plan --- */
 
@@ -65,25 +66,22 @@ static void print_steps(const struct json_value *steps, int64_t now_ms)
         return;
     }
     table_row(&table, ARRAY_LEN(titles), titles);
+    size_t count = 0;
     for (const struct json_value *at = json_first(steps); at != NULL; at = json_next(at)) {
-        add_plan_row(&table, at, now_ms);
+        if (count++ < STEPS_SHOWN) {
+            add_plan_row(&table, at, now_ms);
+        }
     }
     table_print(&table);
+    if (count > STEPS_SHOWN) {
+        printf("and so on; --json shows %zu steps\n", count);
+    }
 }
 
-struct err key_plan(struct client *client, const struct options *options, int *out_exit)
+static void print_plan(const struct options *options, const struct json *json)
 {
-    (void)out_exit;
-    CLEANUP(mem_free_at) char *path = NULL;
-    CLEANUP(response_clear) struct response response = {0};
-    CLEANUP(json_clear) struct json json = {0};
-    TRY(client_key_path(options->arguments[0], ":plan", &path));
-    TRY(client_fetch(client, "GET", path, (struct span){0}, &response, &json));
-    if (output_json(options, &response)) {
-        return err_ok();
-    }
-    const int64_t primary = member_integer(json.root, "primary");
-    const struct span mode = member_text(json.root, "mode");
+    const int64_t primary = member_integer(json->root, "primary");
+    const struct span mode = member_text(json->root, "mode");
     CLEANUP(mem_free_at)
     char *head = mem_format("%s: %.*s rotation, ", options->arguments[0], (int)mode.len,
                             (const char *)mode.data);
@@ -93,9 +91,8 @@ struct err key_plan(struct client *client, const struct options *options, int *o
     } else {
         printf("%sno version is the primary\n", head);
     }
-    print_steps(json_member(json.root, "steps"), time_of(json.root, "now"));
-    print_waiting(json_member(json.root, "waiting"));
-    return err_ok();
+    print_steps(json_member(json->root, "steps"), time_of(json->root, "now"));
+    print_waiting(json_member(json->root, "waiting"));
 }
 
 /* --- rotation calendar --- */
@@ -198,21 +195,73 @@ static struct err show_calendar(const struct options *options, const struct resp
     return err_ok();
 }
 
-struct err rotation_calendar(struct client *client, const struct options *options, int *out_exit)
+/* --- commands --- */
+
+static struct err read_days(const struct options *options, int64_t *out)
 {
-    int64_t days = DAYS_DEFAULT;
-    const char *prefix = options->values[OPTION_PREFIX];
+    *out = DAYS_DEFAULT;
     if (options_has(options, OPTION_DAYS)) {
-        TRY(options_integer(options, OPTION_DAYS, &days));
+        TRY(options_integer(options, OPTION_DAYS, out));
     }
-    if (days < 1 || days > DAYS_MAX) {
-        return output_misuse(out_exit, "--days takes 1 to %d", DAYS_MAX);
-    }
+    ENSURE(*out >= 1 && *out <= DAYS_MAX, ERR_INVALID_FIELD, "--days takes 1 to %d", DAYS_MAX);
+    return err_ok();
+}
+
+static struct err fetch_calendar(struct client *client, const char *prefix, int64_t days,
+                                 struct response *response, struct json *json)
+{
     CLEANUP(mem_free_at)
-    char *path = mem_format("/v1/rotation/calendar?prefix=%s&days=%" PRId64 "&limit=%d",
-                            prefix != NULL ? prefix : "", days, KEYS_MAX);
+    char *path = mem_format("/v1/rotation/calendar?prefix=%s&days=%" PRId64 "&limit=%d", prefix,
+                            days, KEYS_MAX);
+    return client_fetch(client, "GET", path, (struct span){0}, response, json);
+}
+
+/* The calendar has all keys that begin with the name; only the one is drawn. */
+static struct err draw_key(struct client *client, const struct options *options, int64_t days)
+{
     CLEANUP(response_clear) struct response response = {0};
     CLEANUP(json_clear) struct json json = {0};
+    CLEANUP(calendar_clear) struct calendar calendar = {0};
+    TRY(fetch_calendar(client, options->arguments[0], days, &response, &json));
+    TRY(calendar_read(json.root, &calendar));
+    size_t all = calendar.key_count;
+    calendar.key_count = all > 0 && span_is(calendar.keys[0].name, options->arguments[0]) ? 1 : 0;
+    struct err err = write_picture(options->values[OPTION_SVG], &calendar);
+    calendar.key_count = all;
+    return err;
+}
+
+struct err key_plan(struct client *client, const struct options *options, int *out_exit)
+{
+    CLEANUP(mem_free_at) char *path = NULL;
+    CLEANUP(response_clear) struct response response = {0};
+    CLEANUP(json_clear) struct json json = {0};
+    int64_t days = 0;
+    struct err misuse = read_days(options, &days);
+    if (misuse.code != ERR_OK) {
+        return output_misuse(out_exit, "%s", misuse.detail);
+    }
+    TRY(client_key_path(options->arguments[0], ":plan", &path));
     TRY(client_fetch(client, "GET", path, (struct span){0}, &response, &json));
+    if (options_has(options, OPTION_SVG)) {
+        TRY(draw_key(client, options, days));
+    }
+    if (!output_json(options, &response)) {
+        print_plan(options, &json);
+    }
+    return err_ok();
+}
+
+struct err rotation_calendar(struct client *client, const struct options *options, int *out_exit)
+{
+    const char *prefix = options->values[OPTION_PREFIX];
+    CLEANUP(response_clear) struct response response = {0};
+    CLEANUP(json_clear) struct json json = {0};
+    int64_t days = 0;
+    struct err misuse = read_days(options, &days);
+    if (misuse.code != ERR_OK) {
+        return output_misuse(out_exit, "%s", misuse.detail);
+    }
+    TRY(fetch_calendar(client, prefix != NULL ? prefix : "", days, &response, &json));
     return show_calendar(options, &response, &json);
 }

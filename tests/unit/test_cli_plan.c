@@ -80,6 +80,52 @@ static void test_calendar_as_a_picture(void **state)
     assert_has(drive->err, "/nowhere/at/all: cannot be written (io)");
 }
 
+/* Both answers in one document: only the key that was asked for is drawn. */
+static void test_plan_as_a_picture(void **state)
+{
+    static const char both[] =
+        "{\"key\":\"b/k\",\"now\":\"2026-06-01T00:00:00Z\",\"mode\":\"manual\",\"steps\":[],"
+        "\"waiting\":[],\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-09-01T00:00:00Z\","
+        "\"keys\":[{\"key\":\"b/k\",\"versions\":[],\"steps\":[{\"at\":\"2026-06-02T00:00:00Z\","
+        "\"action\":\"promote\",\"version\":2,\"why\":\"ripe\"}]},{\"key\":\"b/"
+        "k2\",\"versions\":[],"
+        "\"steps\":[{\"at\":\"2026-06-02T00:00:00Z\",\"action\":\"make\",\"version\":9,\"why\":"
+        "\"due\"}]}]}";
+    struct drive *drive = *state;
+    char folder[] = "/tmp/hsmgate-cli-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    CLEANUP(mem_free_at) char *path = mem_format("%s/p.svg", folder);
+    CLEANUP(mem_free_at) char *line = mem_format("key plan b/k --days 30 --svg %s", path);
+    CLEANUP(buf_clear) struct buf picture = {0};
+    drive_with(drive, line, both);
+    assert_asks(drive, "GET /v1/rotation/calendar?prefix=b/k&days=30&limit=1000", "");
+    assert_ok(file_read(path, &picture));
+    assert_true(span_has(buf_span(&picture), "promote version 2 at 2026-06-02T00:00:00Z: ripe"));
+    assert_false(span_has(buf_span(&picture), "b/k2"));
+    (void)unlink(path);
+    (void)rmdir(folder);
+    drive_run(drive, "key plan b/k --days 0");
+    assert_int_equal(drive->exit, EXIT_USAGE);
+}
+
+static void test_a_long_plan_is_cut_for_people(void **state)
+{
+    struct drive *drive = *state;
+    CLEANUP(buf_clear) struct buf plan = {0};
+    assert_ok(buf_append_text(&plan, "{\"now\":\"2026-06-01T00:00:00Z\",\"mode\":\"automatic\","
+                                     "\"primary\":1,\"waiting\":[],\"steps\":["));
+    for (unsigned i = 0; i < 13; i++) {
+        assert_ok(buf_printf(&plan,
+                             "%s{\"at\":\"2026-06-04T04:00:00Z\",\"action\":\"make\",\"version\":"
+                             "%u,\"why\":\"due\"}",
+                             i == 0 ? "" : ",", i + 2));
+    }
+    assert_ok(buf_append_text(&plan, "]}"));
+    assert_ok(buf_append_u8(&plan, 0));
+    drive_with(drive, "key plan a/b", (const char *)plan.data);
+    assert_has(drive->out, "make    13       due\nand so on; --json shows 13 steps\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +133,8 @@ int main(void)
         DRIVEN(test_plan_of_a_key),
         DRIVEN(test_calendar_of_all_keys),
         DRIVEN(test_calendar_as_a_picture),
+        DRIVEN(test_plan_as_a_picture),
+        DRIVEN(test_a_long_plan_is_cut_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
