@@ -16,8 +16,8 @@
 #define USES_AFTER  25
 #define PROMOTE_MS  17000 /* publish_ahead, and how long a gateway may take to see it is over */
 #define MS_PER_S    1000
-#define FACTS                                                       \
-    ",\"rotation\":{\"publish_ahead\":\"2s\",\"overlap\":\"20s\"}," \
+#define FACTS                                                      \
+    ",\"rotation\":{\"publish_ahead\":\"2s\",\"overlap\":\"1d\"}," \
     "\"jwt\":{\"max_ttl\":\"10s\"}"
 #define BODY "{\"claims\":{\"sub\":\"drill\"},\"ttl\":\"10s\"}"
 

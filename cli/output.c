@@ -143,6 +143,13 @@ void table_clear(struct table *table)
     *table = (struct table){0};
 }
 
+/* A file that cannot be read says nothing of the gateway. */
+static bool is_of_files(const struct err *err)
+{
+    return err->code == ERR_IO &&
+           (err->where == NULL || strcmp(err->where, "client_exchange") != 0);
+}
+
 static const char *next_step(enum err_code code)
 {
     static const struct {
@@ -198,7 +205,7 @@ void output_reason(const struct err *err)
 void output_error(const struct err *err)
 {
     output_reason(err);
-    const char *step = next_step(err->code);
+    const char *step = is_of_files(err) ? NULL : next_step(err->code);
     if (step != NULL) {
         fprintf(stderr, "try: %s\n", step);
     }

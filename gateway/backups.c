@@ -200,13 +200,13 @@ const char *backups_folder(const struct backups *backups)
     return backups->folder;
 }
 
-/* `20261125-203000` */
+/* `20261125-203000-123`: no two in one millisecond, for one is made at a time */
 static void name_by_time(int64_t now, char out[BACKUP_NAME_MAX + 1])
 {
     char text[CLOCK_TEXT_MAX];
-    clock_format(now, text); /* 2026-11-25T20:30:00.000Z */
-    (void)snprintf(out, BACKUP_NAME_MAX + 1, "%.4s%.2s%.2s-%.2s%.2s%.2s", text, text + 5, text + 8,
-                   text + 11, text + 14, text + 17);
+    clock_format(now, text); /* 2026-11-25T20:30:00.123Z */
+    (void)snprintf(out, BACKUP_NAME_MAX + 1, "%.4s%.2s%.2s-%.2s%.2s%.2s-%.3s", text, text + 5,
+                   text + 8, text + 11, text + 14, text + 17, text + 20);
 }
 
 /* Named like one segment of a key, so that no name leads out of the folder. */

@@ -203,17 +203,11 @@ static struct err apply_rotation(struct key_draft *draft, const struct key_reque
                                  enum purpose purpose, const struct config_rotation *config)
 {
     struct key_facts *facts = &draft->facts;
-    struct rotation_policy policy = {0};
     if (request->is_new) {
-        policy = key_policy_default(config, facts->classification, purpose);
+        facts->rotation = key_policy_default(config, facts->classification, purpose);
     }
-    if (request->rotation != NULL) {
-        TRY(key_policy_read(request->rotation, purpose, &policy));
-    }
-    if (request->is_new || request->rotation != NULL) {
-        facts->rotation = policy;
-    }
-    return err_ok();
+    return request->rotation != NULL ? key_policy_read(request->rotation, purpose, &facts->rotation)
+                                     : err_ok();
 }
 
 struct err key_draft_apply(struct key_draft *draft, const struct key_request *request,

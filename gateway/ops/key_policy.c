@@ -26,6 +26,10 @@ static struct err read_duration(const char *member, struct span text, int64_t *o
     if (text.data == NULL) {
         return err_ok();
     }
+    if (span_is(text, "0s") && *out != 0) { /* takes away what is there, by default or before */
+        *out = 0;
+        return err_ok();
+    }
     struct err err = clock_parse_duration(text, out);
     ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD,
            "%s must be a duration such as 90s, 5m, 12h or 30d.", member);
@@ -36,7 +40,8 @@ static struct err read_duration(const char *member, struct span text, int64_t *o
 static struct err read_mode(struct span mode, bool every, struct rotation_policy *policy)
 {
     if (mode.data == NULL) {
-        policy->mode = every ? ROTATION_AUTOMATIC : policy->mode;
+        enum rotation_mode asked = policy->every > 0 ? ROTATION_AUTOMATIC : ROTATION_MANUAL;
+        policy->mode = every ? asked : policy->mode;
         return err_ok();
     }
     bool automatic = span_is(mode, "automatic");

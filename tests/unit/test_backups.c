@@ -104,7 +104,7 @@ static void names_are_made_taken_and_checked(void **state)
     const struct json_value *first = json_first(json_member(listed.json.root, "backups"));
     struct span name;
     assert_true(json_as_text(json_member(first, "name"), &name));
-    assert_int_equal(name.len, sizeof("20261125-203000") - 1);
+    assert_int_equal(name.len, sizeof("20261125-203000-123") - 1);
     CLEANUP(mem_free_at) char *path = mem_format("/v1/backups/%s", (const char *)name.data);
     CLEANUP(answer_clear) struct answer done = wait_done(path);
     CLEANUP(mem_free_at) char *again = mem_format("{\"name\":\"%s\"}", (const char *)name.data);

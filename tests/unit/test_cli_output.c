@@ -92,6 +92,42 @@ static void test_json_is_a_line_as_it_came(void **state)
     assert_span_is(buf_span(&text), "{\"a\":1}\n");
 }
 
+static void capture_error(const struct err *err, struct buf *out)
+{
+    char path[] = "/tmp/hsmgate-cli-test-XXXXXX";
+    int file = mkstemp(path);
+    int saved = dup(STDERR_FILENO);
+    assert_true(file >= 0 && saved >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    output_error(err);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    fd_close(&saved);
+    fd_close(&file);
+    assert_ok(file_read(path, out));
+    (void)unlink(path);
+}
+
+static void test_names_the_next_step_where_there_is_one(void **state)
+{
+    (void)state;
+    static const struct {
+        struct err err;
+        const char *step;
+    } cases[] = {
+        {{.code = ERR_IO, .where = "client_exchange", .detail = "no answer"},
+         "is hsmgated running"},
+        {{.code = ERR_IO, .where = "bulk_file_append", .detail = "disk full"}, NULL},
+        {{.code = ERR_NOT_FOUND, .where = "x", .detail = "none"}, "hsmgate key list"},
+        {{.code = ERR_CONFLICT, .where = "x", .detail = "there"}, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_clear) struct buf said = {0};
+        capture_error(&cases[i].err, &said);
+        assert_true(span_has(buf_span(&said), cases[i].err.detail));
+        assert_int_equal(span_has(buf_span(&said), "\ntry: "), cases[i].step != NULL);
+        assert_true(cases[i].step == NULL || span_has(buf_span(&said), cases[i].step));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_writes_files_for_their_owner),
         cmocka_unit_test(test_writes_members),
         cmocka_unit_test(test_json_is_a_line_as_it_came),
+        cmocka_unit_test(test_names_the_next_step_where_there_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

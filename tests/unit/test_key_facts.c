@@ -183,6 +183,7 @@ static void updates_keep_the_rest(void **state)
                                          .description = "old",
                                          .contact = "old",
                                          .classification = CLASS_INTERNAL,
+                                         .rotation = {.max_uses = 9},
                                          .jwt = {.max_ttl = 7200}}};
     assert_ok(json_parse(span_text("{\"owner\":\"new\",\"description\":\"\"}"), &json));
     assert_ok(key_request_read_update(json.root, &request));
@@ -195,6 +196,12 @@ static void updates_keep_the_rest(void **state)
     assert_ok(json_parse(span_text("{\"rotation\":{\"overlap\":\"1h\"}}"), &json));
     assert_ok(key_request_read_update(json.root, &request));
     assert_code(key_draft_apply(&draft, &request, PURPOSE_SIGN, &config), ERR_INVALID_FIELD);
+    json_clear(&json);
+    assert_ok(json_parse(span_text("{\"rotation\":{\"overlap\":\"3h\"}}"), &json));
+    assert_ok(key_request_read_update(json.root, &request));
+    assert_ok(key_draft_apply(&draft, &request, PURPOSE_SIGN, &config));
+    assert_int_equal(draft.facts.rotation.overlap, 3 * 3600);
+    assert_int_equal(draft.facts.rotation.max_uses, 9); /* each member by itself */
 }
 
 static void updates_cannot_change_what_is_fixed(void **state)

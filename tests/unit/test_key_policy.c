@@ -31,6 +31,12 @@ static void reads_what_is_given_over_what_is_there(void **state)
     assert_int_equal(policy.mode, ROTATION_MANUAL);
     assert_ok(read("{\"every\":\"1d\"}", PURPOSE_SIGN, &policy));
     assert_int_equal(policy.mode, ROTATION_AUTOMATIC);
+    /* 0s takes away what is there, and is no duration otherwise */
+    assert_ok(read("{\"every\":\"0s\"}", PURPOSE_SIGN, &policy));
+    assert_int_equal(policy.every, 0);
+    assert_int_equal(policy.mode, ROTATION_MANUAL);
+    assert_int_equal(policy.max_uses, 5);
+    assert_code(read("{\"every\":\"0s\"}", PURPOSE_SIGN, &policy), ERR_INVALID_FIELD);
     struct rotation_policy before = policy;
     assert_code(read("{\"every\":\"2d\",\"mode\":\"x\"}", PURPOSE_SIGN, &policy),
                 ERR_INVALID_FIELD);
