@@ -57,9 +57,10 @@ struct err drill_make_key(struct drill *drill, const char *algorithm, const char
     random_bytes(&random, sizeof random);
     CLEANUP(mem_free_at) char *name = mem_format("drill/%s-%08x/key", drill->name, random);
     CLEANUP(mem_free_at)
-    char *body = mem_format("{\"name\":\"%s\",\"algorithm\":\"%s\",\"owner\":\"drill\","
-                            "\"description\":\"made by hsmgate drill %s\"%s}",
-                            name, algorithm, drill->name, more);
+    char *body = mem_format(
+        "{\"name\":\"%s\",\"algorithm\":\"%s\",\"owner\":\"drill\",\"contact\":\"#drill\","
+        "\"description\":\"made by hsmgate drill %s\"%s}",
+        name, algorithm, drill->name, more);
     CLEANUP(response_clear) struct response response = {0};
     const int64_t start_ns = clock_mono_ns();
     TRY(client_call(drill->client, "POST", "/v1/keys", span_text(body), &response));

@@ -277,9 +277,10 @@ static void test_keys_are_kept_when_asked(void **state)
     run(drive, all_good, "--keep");
     assert_int_equal(drive->exit, EXIT_DONE);
     assert_true(span_starts(buf_span(&drive->request), "POST /v1/keys HTTP/1.1\r\n"));
-    assert_has(drive->request, "\"algorithm\":\"ed25519\",\"owner\":\"drill\","
-                               "\"description\":\"made by hsmgate drill test\","
-                               "\"jwt\":{\"max_ttl\":\"5s\"}}");
+    assert_has(drive->request,
+               "\"algorithm\":\"ed25519\",\"owner\":\"drill\",\"contact\":\"#drill\","
+               "\"description\":\"made by hsmgate drill test\","
+               "\"jwt\":{\"max_ttl\":\"5s\"}}");
 }
 
 /* A gateway that refuses everything: the drill says so and does not pass. */
