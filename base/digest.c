@@ -106,7 +106,8 @@ struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_
 {
     CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     CLEANUP(ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    ENSURE(fd >= 0, ERR_IO, "the file cannot be opened: %s", strerrordesc_np(errno));
+    ENSURE(fd >= 0, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the file cannot be opened: %s",
+           strerrordesc_np(errno));
     if (ctx == NULL || EVP_DigestInit_ex2(ctx, provider_digest(DIGEST_SHA256), NULL) != 1) {
         abort();
     }

@@ -11,7 +11,8 @@ enum digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_SHA1, DIGEST_C
 size_t digest_len(enum digest digest);
 /* Writes digest_len bytes. */
 void digest_of(enum digest digest, struct span bytes, uint8_t out[DIGEST_MAX]);
-/* SHA-256 of a whole file, whatever its size; its length comes out, too. ERR_IO. */
+/* SHA-256 of a whole file, whatever its size; its length comes out, too. ERR_IO,
+ * ERR_NOT_FOUND. */
 MUST_USE struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN],
                                        uint64_t *out_len);
 /* SHA-256 over several parts, one after the other. */

@@ -2,12 +2,9 @@
  * compared with what lies there, and the audit log is walked from its first record on. */
 #include "cli/manifest.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/digest.h"
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -17,7 +14,6 @@
 #define FORMAT       1
 #define MANIFEST_MAX ((size_t)16 << 20)
 #define AUDIT_FOLDER "audit"
-#define CHUNK        65536
 
 void manifest_clear(struct manifest *manifest)
 {
@@ -113,33 +109,11 @@ struct err manifest_read(const char *folder, struct manifest *out)
 
 /* --- checking --- */
 
-static void free_hash(EVP_MD_CTX **context)
-{
-    EVP_MD_CTX_free(*context);
-}
-
 static struct err sum_file(const char *path, uint64_t *out_bytes, uint8_t out[SHA256_LEN])
 {
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CLEANUP(free_hash) EVP_MD_CTX *context = EVP_MD_CTX_new();
-    CLEANUP(mem_free_at) uint8_t *chunk = mem_alloc(CHUNK);
-    ENSURE(fd >= 0, errno == ENOENT ? ERR_CORRUPT : ERR_IO, "%s: %s", path, strerror(errno));
-    ENSURE(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1, ERR_INTERNAL,
-           "hashing failed");
-    *out_bytes = 0;
-    for (;;) {
-        const ssize_t got = read(fd, chunk, CHUNK);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        ENSURE(got >= 0, ERR_IO, "%s: %s", path, strerror(errno));
-        if (got == 0) {
-            break;
-        }
-        ENSURE(EVP_DigestUpdate(context, chunk, (size_t)got) == 1, ERR_INTERNAL, "hashing failed");
-        *out_bytes += (uint64_t)got;
-    }
-    ENSURE(EVP_DigestFinal_ex(context, out, NULL) == 1, ERR_INTERNAL, "hashing failed");
+    const struct err err = digest_sha256_file(path, out, out_bytes);
+    const enum err_code code = err.code == ERR_NOT_FOUND ? ERR_CORRUPT : err.code;
+    ENSURE(err.code == ERR_OK, code, "%s: %s", path, err.detail);
     return err_ok();
 }
 

@@ -2,6 +2,7 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "gateway/ops/core_ops.h"
+#include "gateway/ops/key_view.h"
 
 #define TAIL "/inventory"
 
@@ -14,17 +15,6 @@ static const char *class_name(enum token_object_class class)
         [TOKEN_OBJECT_OTHER] = "other",
     };
     return names[class];
-}
-
-static void put_attributes(struct json_writer *writer, uint32_t attributes)
-{
-    json_begin_array(writer, "attributes");
-    for (unsigned bit = 0; bit < TOKEN_ATTRIBUTE_COUNT; bit++) {
-        if ((attributes >> bit & 1) != 0) {
-            json_put_text(writer, NULL, token_attribute_name((enum token_attribute)bit));
-        }
-    }
-    json_end_array(writer);
 }
 
 static void put_entry(struct json_writer *writer, const struct inventory_entry *entry)
@@ -42,7 +32,7 @@ static void put_entry(struct json_writer *writer, const struct inventory_entry *
         json_put_text(writer, "key", entry->key);
         json_put_integer(writer, "version", entry->version);
     }
-    put_attributes(writer, object->attributes);
+    key_view_put_attributes(writer, object->attributes);
     if (entry->why != NULL) {
         json_put_text(writer, "why", entry->why);
     }

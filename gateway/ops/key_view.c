@@ -96,6 +96,17 @@ static void put_facts(struct json_writer *writer, const struct key_facts *facts)
     }
 }
 
+void key_view_put_attributes(struct json_writer *writer, uint32_t attributes)
+{
+    json_begin_array(writer, "attributes");
+    for (unsigned bit = 0; bit < TOKEN_ATTRIBUTE_COUNT; bit++) {
+        if ((attributes >> bit & 1) != 0) {
+            json_put_text(writer, NULL, token_attribute_name((enum token_attribute)bit));
+        }
+    }
+    json_end_array(writer);
+}
+
 /* What stays odd about material that was not made here. */
 static void put_origin(struct json_writer *writer, const struct version *version)
 {
@@ -103,13 +114,7 @@ static void put_origin(struct json_writer *writer, const struct version *version
         return;
     }
     json_put_text(writer, "origin", "adopted");
-    json_begin_array(writer, "attributes");
-    for (unsigned bit = 0; bit < TOKEN_ATTRIBUTE_COUNT; bit++) {
-        if ((version->attributes >> bit & 1) != 0) {
-            json_put_text(writer, NULL, token_attribute_name((enum token_attribute)bit));
-        }
-    }
-    json_end_array(writer);
+    key_view_put_attributes(writer, version->attributes);
 }
 
 static void put_members(struct json_writer *writer, const struct key *key,

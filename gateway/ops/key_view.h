@@ -20,4 +20,7 @@ void key_view_put_history(struct json_writer *writer, const struct key *key,
 MUST_USE struct err key_view_put_jwk(struct json_writer *writer, const struct key *key,
                                      const struct version *version);
 
+/* `attributes`: the words of 1u << enum token_attribute. */
+void key_view_put_attributes(struct json_writer *writer, uint32_t attributes);
+
 #endif
