@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 #define AXIS_TICKS_MAX 64
-#define AXIS_LABEL_MAX 24
+#define AXIS_LABEL_MAX 48
 
 struct axis_tick {
     int64_t at_ms;
