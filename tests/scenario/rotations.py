@@ -107,7 +107,8 @@ def pinned(gateway, name):
 
 
 def test_nobody_notices_a_rotation():
-    with Configured("soft", rotation={"clock_skew": "1s"}) as gateway:
+    # a channel for each caller, the maker of versions and the witness: here nobody is turned away for lack of one
+    with Configured("soft", rotation={"clock_skew": "1s"}, per_token={"soft": {"channels": 16}}) as gateway:
         names = [f"shop/k{i}" for i in range(KEYS)]
         for name in names:
             gateway.key(name, "ecdsa-p256", rotation=POLICY, jwt={"max_ttl": f"{TTL}s", "issuer": "https://shop", "audiences": ["a"]})
