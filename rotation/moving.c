@@ -53,16 +53,27 @@ struct err moving_retire(const struct rotation *rotation, const struct key *key,
     return move_one(rotation, key, &move, moment->now);
 }
 
+/* A person and the scheduler may finish the same destruction; who comes second has it, too. */
+static bool is_destroyed(const struct rotation *rotation, const struct key *key, uint32_t number)
+{
+    CLEANUP(key_release_at)
+    const struct key *now = keystore_find_any(rotation->store, span_text(key->name));
+    const struct version *version = now != NULL ? key_version(now, number) : NULL;
+    return version != NULL && version->state == VERSION_DESTROYED;
+}
+
 struct err moving_destroy(const struct rotation *rotation, const struct key *key,
                           const struct version *version, const char *reason,
                           const struct moment *moment, int64_t deadline_ns)
 {
     struct token *token = rotation_token(rotation, key->token);
     ENSURE(token != NULL, ERR_TOKEN_UNAVAILABLE, "the key's token is not configured");
-    TRY(keystore_begin_destroy(rotation->store, span_text(key->name), version->number));
+    struct err err = keystore_begin_destroy(rotation->store, span_text(key->name), version->number);
+    if (err.code != ERR_OK) {
+        return is_destroyed(rotation, key, version->number) ? err_ok() : err;
+    }
     failpoint_hit(FAILPOINT_DESTROY_MARKED);
-    struct err err =
-        token_destroy(token, span_of(version->cka_id, version->cka_id_len), deadline_ns);
+    err = token_destroy(token, span_of(version->cka_id, version->cka_id_len), deadline_ns);
     if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
         return err;
     }
@@ -72,7 +83,10 @@ struct err moving_destroy(const struct rotation *rotation, const struct key *key
                                 .to = VERSION_DESTROYED,
                                 .lived = moment->lived,
                                 .reason = reason};
-    TRY(keystore_move(rotation->store, span_text(key->name), &move, 1, moment->now));
+    err = keystore_move(rotation->store, span_text(key->name), &move, 1, moment->now);
+    if (err.code != ERR_OK && !is_destroyed(rotation, key, version->number)) {
+        return err;
+    }
     failpoint_hit(FAILPOINT_DESTROYED);
     return err_ok();
 }

@@ -67,9 +67,6 @@ static struct err finish_destructions(struct pass *pass, const struct key *key)
         }
         struct err err =
             moving_destroy(pass->rotation, key, version, NULL, pass->moment, pass->deadline_ns);
-        if (err.code == ERR_INVALID_STATE) {
-            continue; /* the scheduler was there first */
-        }
         if (err.code != ERR_OK) {
             log_warning("rotation", "%s@%u: its destruction cannot be finished: %s", key->name,
                         version->number, err.detail);

@@ -57,6 +57,7 @@ def gateway(key):
     made = Secured("main", "spare", demand="optional")
     (made.data / "issuer.jwks").write_bytes(issuer.key_set())
     made.options.update({
+        "events": {"webhook": "http://127.0.0.1:1/"},  # nobody listens there: its figures are served all the same
         "issuers": [{"issuer": issuer.name, "audiences": ["hsmgate"], "jwks_file": str(made.data / "issuer.jwks"), "algorithms": ["ES256"]}],
         "audit_second": {"folder": str(made.data / "second"), "need": "all"},
         "checkpoints": {"origin": "figures.test", "every": "1s", "records": 5, "copy_files": [str(made.data / "copy")]},

@@ -130,6 +130,31 @@ static void keeps_the_row_behind_the_token(void **state)
     }
 }
 
+static void finish_first(void *arg)
+{
+    struct bench *bench = arg;
+    heal(bench);
+    assert_ok(ask(bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS));
+}
+
+/* The scheduler finishes what a person has begun, or the other way round. */
+static void two_may_finish_one_destruction(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    make_two(&bench, ALGORITHM_AES_256_GCM);
+    assert_ok(ask(&bench, 1, MOVE_RETIRE, 0));
+    assert_ok(ask(&bench, 1, MOVE_SCHEDULE_DESTROY, 0));
+    /* the hook runs when the token has done its work for the first of them */
+    fake_token_fault(bench.token, (struct fake_fault){.call = FAKE_DESTROY,
+                                                      .action = FAKE_CORRUPT,
+                                                      .hook = finish_first,
+                                                      .arg = &bench});
+    assert_ok(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS));
+    expect(&bench, 1, VERSION_DESTROYED);
+    assert_int_equal(fake_token_count(bench.token), 1);
+}
+
 static void publishes_ahead_of_use(void **state)
 {
     (void)state;
@@ -186,6 +211,7 @@ int main(void)
         cmocka_unit_test(suspends_and_resumes),
         cmocka_unit_test(schedules_cancels_and_destroys),
         cmocka_unit_test(wants_more_to_destroy_what_is_used),
+        cmocka_unit_test(two_may_finish_one_destruction),
         cmocka_unit_test(keeps_the_row_behind_the_token),
         cmocka_unit_test(publishes_ahead_of_use),
         cmocka_unit_test(undoes_what_was_not_published),
