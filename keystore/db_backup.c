@@ -124,13 +124,30 @@ static struct err taken_at(struct db *db, int64_t *out)
 }
 
 /* Only an active version protects, and only encryption has a limit that must never be passed. */
-static struct err become_original(struct db *db)
+static struct err doubt_counters(struct db *db)
 {
     struct db_value values[] = {db_integer(VERSION_ACTIVE), db_text(purpose_name(PURPOSE_ENCRYPT))};
-    TRY(db_run(db,
-               "UPDATE versions SET count_unsure = 1 WHERE state = $1 AND key_id IN"
-               " (SELECT id FROM keys WHERE purpose = $2)",
-               values, ARRAY_LEN(values), NULL));
+    return db_run(db,
+                  "UPDATE versions SET count_unsure = 1 WHERE state = $1 AND key_id IN"
+                  " (SELECT id FROM keys WHERE purpose = $2)",
+                  values, ARRAY_LEN(values), NULL);
+}
+
+/* A version that was being made when the copy was taken was finished since then, and may have
+ * protected data: its row goes and its material stays, like that of versions made later. */
+static struct err forget_unfinished(struct db *db)
+{
+    struct db_value values[] = {db_integer(VERSION_PENDING)};
+    TRY(db_run(db, "DELETE FROM versions WHERE state = $1 AND published_at = 0", values,
+               ARRAY_LEN(values), NULL));
+    return db_run(db, "DELETE FROM keys WHERE id NOT IN (SELECT key_id FROM versions)", NULL, 0,
+                  NULL);
+}
+
+static struct err become_original(struct db *db)
+{
+    TRY(doubt_counters(db));
+    TRY(forget_unfinished(db));
     return db_run(db, "DELETE FROM copy", NULL, 0, NULL);
 }
 

@@ -100,6 +100,30 @@ static void marks_counters_of_a_restored_copy_once(void **state)
     }
 }
 
+/* The material of what was being made then may be in use since: nothing shall undo it. */
+static void forgets_what_was_being_made(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    make_active(copy.fixture.store, "a/aes");
+    assert_int_equal(reserve_version(copy.fixture.store, "a/aes"), 2);
+    reserve_key(copy.fixture.store, "a/new");
+    record(copy.fixture.store, "a/new", 1);
+    assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy));
+    fixture_reopen(&copy.fixture); /* an original keeps them, to be undone */
+    expect_state(copy.fixture.store, "a/aes", 2, VERSION_PENDING);
+    expect_state(copy.fixture.store, "a/new", 1, VERSION_PENDING);
+    keystore_close(copy.fixture.store);
+    copy.fixture.store = NULL;
+    assert_ok(keystore_open(copy.path, &copy.fixture.store));
+    CLEANUP(key_release_at)
+    const struct key *aes = keystore_find(copy.fixture.store, span_text("a/aes"));
+    assert_int_equal(aes->version_count, 1);
+    assert_int_equal(aes->next_version, 3);
+    assert_null(keystore_find_any(copy.fixture.store, span_text("a/new")));
+}
+
 static void leaves_nothing_of_a_copy_that_ends_early(void **state)
 {
     (void)state;
@@ -141,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_while_it_is_written),
         cmocka_unit_test(marks_counters_of_a_restored_copy_once),
+        cmocka_unit_test(forgets_what_was_being_made),
         cmocka_unit_test(leaves_nothing_of_a_copy_that_ends_early),
         cmocka_unit_test(remembers_the_lived_clock),
     };
