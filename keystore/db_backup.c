@@ -18,6 +18,7 @@
 #include "keystore/keystore.h"
 
 #define PAGES_A_STEP 256
+#define RESPITE_MS   (INT64_C(86400) * 1000)
 
 struct db_copy {
     sqlite3 *target;
@@ -144,20 +145,32 @@ static struct err forget_unfinished(struct db *db)
                   NULL);
 }
 
-static struct err become_original(struct db *db)
+/* Somebody may have cancelled it after the copy was taken: there is a day to look. */
+static struct err delay_destructions(struct db *db, int64_t now)
+{
+    struct db_value values[] = {db_integer(now + RESPITE_MS),
+                                db_integer(VERSION_DESTROY_SCHEDULED)};
+    return db_run(db,
+                  "UPDATE versions SET destroy_at = $1"
+                  " WHERE state = $2 AND destroying = 0 AND destroy_at < $1",
+                  values, ARRAY_LEN(values), NULL);
+}
+
+static struct err become_original(struct db *db, int64_t now)
 {
     TRY(doubt_counters(db));
+    TRY(delay_destructions(db, now));
     TRY(forget_unfinished(db));
     return db_run(db, "DELETE FROM copy", NULL, 0, NULL);
 }
 
-struct err db_backup_settle(struct db *db, int64_t *out_taken_at)
+struct err db_backup_settle(struct db *db, int64_t now, int64_t *out_taken_at)
 {
     int64_t taken = 0;
     TRY(taken_at(db, &taken));
     if (taken != 0) {
         TRY(db_begin(db));
-        TRY(db_end(db, become_original(db)));
+        TRY(db_end(db, become_original(db, now)));
     }
     *out_taken_at = taken;
     return err_ok();

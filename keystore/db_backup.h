@@ -18,8 +18,8 @@ MUST_USE struct err db_copy_finish(struct db_copy *copy, int64_t now);
 void db_copy_end(struct db_copy *copy);
 
 /* When the database is a copy: when that was taken comes out, versions that count their uses are
- * marked as unsure, those that were being made are forgotten, and it is a database like others from
- * here on; else 0 comes out. */
-MUST_USE struct err db_backup_settle(struct db *db, int64_t *out_taken_at);
+ * marked as unsure, those that were being made are forgotten, no destruction is due within a day,
+ * and it is a database like others from here on; else 0 comes out. */
+MUST_USE struct err db_backup_settle(struct db *db, int64_t now, int64_t *out_taken_at);
 
 #endif

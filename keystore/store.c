@@ -60,8 +60,9 @@ struct err keystore_open(const char *path, struct keystore **out)
     changes_init(&store->changes);
     unsettled_init(&store->unsettled);
     TRY(db_open(path, &store->db));
-    TRY(db_schema_migrate(store->db, clock_wall_ms()));
-    TRY(db_backup_settle(store->db, &store->restored_from));
+    int64_t now = clock_wall_ms();
+    TRY(db_schema_migrate(store->db, now));
+    TRY(db_backup_settle(store->db, now, &store->restored_from));
     TRY(db_load_keys(store->db, &store->directory));
     TRY(db_bearers_load(store->db, &store->bearers));
     TRY(load_grants(store));

@@ -1,6 +1,7 @@
 /* A copy of a store that goes on, and what a store does that was made of one. */
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "tests/unit/keystore_test.h"
 
 struct copy {
@@ -124,6 +125,50 @@ static void forgets_what_was_being_made(void **state)
     assert_null(keystore_find_any(copy.fixture.store, span_text("a/new")));
 }
 
+static void schedule(struct keystore *store, const char *name, int64_t destroy_at)
+{
+    make_active(store, name);
+    assert_ok(move(store, name, 1, VERSION_ACTIVE, VERSION_DISABLED));
+    struct version_move one = {.number = 1,
+                               .from = VERSION_DISABLED,
+                               .to = VERSION_DESTROY_SCHEDULED,
+                               .destroy_at = destroy_at};
+    assert_ok(keystore_move(store, span_text(name), &one, 1, NOW + 3));
+}
+
+static int64_t destroy_at_of(struct keystore *store, const char *name)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find(store, span_text(name));
+    return key_version(key, 1)->destroy_at;
+}
+
+/* It may have been cancelled since: whoever restores has a day to find that out. */
+static void destroys_nothing_within_a_day(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    int64_t now = clock_wall_ms(), day = INT64_C(86400) * 1000;
+    schedule(copy.fixture.store, "a/due", now + 1000);
+    schedule(copy.fixture.store, "a/begun", now + 1000);
+    schedule(copy.fixture.store, "a/later", now + 9 * day);
+    assert_ok(keystore_begin_destroy(copy.fixture.store, span_text("a/begun"), 1));
+    assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy));
+    keystore_close(copy.fixture.store);
+    copy.fixture.store = NULL;
+    int64_t first = 0;
+    for (int reopened = 0; reopened < 2; reopened++) { /* once only */
+        assert_ok(keystore_open(copy.path, &copy.fixture.store));
+        int64_t due = destroy_at_of(copy.fixture.store, "a/due");
+        assert_true(due >= now + day && (reopened == 0 || due == first));
+        assert_true(destroy_at_of(copy.fixture.store, "a/begun") == now + 1000);
+        assert_true(destroy_at_of(copy.fixture.store, "a/later") == now + 9 * day);
+        first = due;
+        keystore_close(copy.fixture.store);
+        copy.fixture.store = NULL;
+    }
+}
+
 static void leaves_nothing_of_a_copy_that_ends_early(void **state)
 {
     (void)state;
@@ -166,6 +211,7 @@ int main(void)
         cmocka_unit_test(copies_while_it_is_written),
         cmocka_unit_test(marks_counters_of_a_restored_copy_once),
         cmocka_unit_test(forgets_what_was_being_made),
+        cmocka_unit_test(destroys_nothing_within_a_day),
         cmocka_unit_test(leaves_nothing_of_a_copy_that_ends_early),
         cmocka_unit_test(remembers_the_lived_clock),
     };
