@@ -19,7 +19,7 @@
 #include "base/sync.h"
 #include "gateway/backup_manifest.h"
 
-#define PARTIAL   ".partial"
+#define PARTIAL   "%s/.%s.partial" /* no name begins with a dot */
 #define PAGE_LEN  UINT64_C(4096)
 #define LIST_MAX  10000
 #define WALK_DEEP 8
@@ -113,7 +113,7 @@ static struct err fill(struct backups *backups, const char *partial, struct back
 static struct err make(struct backups *backups, struct backup *backup)
 {
     CLEANUP(mem_free_at) char *whole = mem_format("%s/%s", backups->folder, backup->name);
-    CLEANUP(mem_free_at) char *partial = mem_format("%s" PARTIAL, whole);
+    CLEANUP(mem_free_at) char *partial = mem_format(PARTIAL, backups->folder, backup->name);
     remove_all(partial); /* of one that a crash cut off */
     struct err err = fill(backups, partial, backup);
     if (err.code == ERR_OK && rename(partial, whole) != 0) {

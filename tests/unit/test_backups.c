@@ -122,12 +122,28 @@ static void names_are_made_taken_and_checked(void **state)
     assert_problem(&none, 404, "not_found");
 }
 
+/* Whatever one is called, making it touches no other. */
+static void a_backup_keeps_its_neighbours(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.partial", "a", "a.partial.partial", "a.aside"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEANUP(mem_free_at) char *body = mem_format("{\"name\":\"%s\"}", names[i]);
+        CLEANUP(mem_free_at) char *path = mem_format("/v1/backups/%s", names[i]);
+        start(body);
+        CLEANUP(answer_clear) struct answer done = wait_done(path);
+        assert_span_is(answer_text(&done, "state"), "done");
+    }
+    CLEANUP(answer_clear) struct answer listed = get("/v1/backups");
+    assert_int_equal(json_count(json_member(listed.json.root, "backups")), ARRAY_LEN(names));
+}
+
 /* A folder that cannot be written: said, and nothing stays. */
 static void a_failed_backup_leaves_nothing(void **state)
 {
     (void)state;
-    CLEANUP(mem_free_at) char *blocked = mem_format("%s/blocked.partial", folder);
-    CLEANUP(mem_free_at) char *inside = mem_format("%s/blocked.partial/x/y", folder);
+    CLEANUP(mem_free_at) char *blocked = mem_format("%s/.blocked.partial", folder);
+    CLEANUP(mem_free_at) char *inside = mem_format("%s/.blocked.partial/x/y", folder);
     CLEANUP(mem_free_at) char *whole = mem_format("%s/blocked", folder);
     assert_ok(file_make_folder(inside, 0700)); /* a crash left it: it gives way */
     start("{\"name\":\"blocked\"}");
@@ -178,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_backup_is_whole),
         TEST(names_are_made_taken_and_checked),
+        TEST(a_backup_keeps_its_neighbours),
         TEST(a_failed_backup_leaves_nothing),
         TEST(others_may_not),
         TEST(nothing_is_served_without_a_folder),
