@@ -16,9 +16,9 @@
 
 /* By how much harm forgetting it does. */
 static const char *const operations[] = {
-    "compromise",    "disable", "destroy",        "schedule-destroy", "manage-tokens",
-    "manage-grants", "retire",  "rotate",         "promote",          "adopt",
-    "create",        "update",  "cancel-destroy", "enable",
+    "compromise",       "disable",       "cancel-destroy", "destroy", "confirm-destroy",
+    "schedule-destroy", "manage-tokens", "manage-grants",  "retire",  "rotate",
+    "promote",          "adopt",         "create",         "update",  "enable",
 };
 
 void redo_clear(struct redo *redo)
@@ -33,6 +33,14 @@ void redo_clear(struct redo *redo)
     *redo = (struct redo){0};
 }
 
+/* What was done: one operation, which grants name, may have several verbs. */
+static struct span done_of(const struct json_value *record)
+{
+    const struct json_value *detail = json_member(record, "detail");
+    const struct span verb = member_text(detail, "verb");
+    return verb.len > 0 ? verb : member_text(record, "operation");
+}
+
 /* Which of the operations it is; false for a record of anything else. */
 static bool rank_of(const struct json_value *record, unsigned *out)
 {
@@ -41,7 +49,7 @@ static bool rank_of(const struct json_value *record, unsigned *out)
         (!span_is(kind, "request") && !span_is(kind, "system"))) {
         return false;
     }
-    const struct span operation = member_text(record, "operation");
+    const struct span operation = done_of(record);
     for (unsigned i = 0; i < ARRAY_LEN(operations); i++) {
         if (span_is(operation, operations[i])) {
             *out = i;
@@ -60,7 +68,7 @@ static void add_entry(struct redo *redo, const struct json_value *record, unsign
         .rank = rank,
         .seq = (uint64_t)member_integer(record, "seq"),
         .time = span_to_text(member_text(record, "time")),
-        .operation = span_to_text(member_text(record, "operation")),
+        .operation = span_to_text(done_of(record)),
         .key = version > 0 ? mem_format("%.*s@%lld", (int)key.len, (const char *)key.data,
                                         (long long)version)
                            : span_to_text(key),

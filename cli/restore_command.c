@@ -14,13 +14,21 @@ static const char *command_again(const char *operation)
     static const struct {
         const char *operation, *command;
     } commands_again[] = {
-        {"compromise", "hsmgate key compromise"}, {"disable", "hsmgate key disable"},
-        {"destroy", "hsmgate key destroy"},       {"schedule-destroy", "hsmgate key destroy"},
-        {"retire", "hsmgate key retire"},         {"promote", "hsmgate key promote"},
-        {"enable", "hsmgate key enable"},         {"cancel-destroy", "hsmgate key cancel-destroy"},
-        {"rotate", "hsmgate key rotate"},         {"adopt", "hsmgate token inventory"},
-        {"create", "hsmgate token inventory"},    {"update", "hsmgate key update"},
-        {"manage-grants", "hsmgate grant list"},  {"manage-tokens", "hsmgate token list"},
+        {"compromise", "hsmgate key compromise"},
+        {"disable", "hsmgate key disable"},
+        {"destroy", "hsmgate key destroy"},
+        {"schedule-destroy", "hsmgate key destroy"},
+        {"retire", "hsmgate key retire"},
+        {"promote", "hsmgate key promote"},
+        {"confirm-destroy", "hsmgate key plan"},
+        {"enable", "hsmgate key enable"},
+        {"cancel-destroy", "hsmgate key cancel-destroy"},
+        {"rotate", "hsmgate key rotate"},
+        {"adopt", "hsmgate token inventory"},
+        {"create", "hsmgate token inventory"},
+        {"update", "hsmgate key update"},
+        {"manage-grants", "hsmgate grant list"},
+        {"manage-tokens", "hsmgate token list"},
     };
     for (size_t i = 0; i < ARRAY_LEN(commands_again); i++) {
         if (strcmp(operation, commands_again[i].operation) == 0) {

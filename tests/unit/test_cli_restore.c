@@ -33,6 +33,7 @@ static char *in(const struct place *place, const char *name)
 struct record {
     const char *kind, *operation, *key, *outcome;
     uint32_t version;
+    const char *detail; /* or NULL */
 };
 
 static void write_records(const char *folder, const struct record *records, size_t count,
@@ -42,14 +43,16 @@ static void write_records(const char *folder, const struct record *records, size
     struct audit *audit = NULL;
     assert_ok(audit_open(&config, &audit));
     for (size_t i = 0; i < count; i++) {
-        const struct audit_record record = {.time = 1000 + (int64_t)i,
-                                            .kind = records[i].kind,
-                                            .principal = span_text("token:admin"),
-                                            .operation = span_text(records[i].operation),
-                                            .key = span_text(records[i].key),
-                                            .version = records[i].version,
-                                            .outcome = records[i].outcome,
-                                            .status = 200};
+        const struct audit_record record = {
+            .time = 1000 + (int64_t)i,
+            .kind = records[i].kind,
+            .principal = span_text("token:admin"),
+            .operation = span_text(records[i].operation),
+            .key = span_text(records[i].key),
+            .version = records[i].version,
+            .outcome = records[i].outcome,
+            .detail = span_text(records[i].detail != NULL ? records[i].detail : ""),
+            .status = 200};
         assert_ok(audit_write(audit, &record));
     }
     audit_head(audit, out);
@@ -124,22 +127,26 @@ static void write_manifest(const struct place *place)
 }
 
 static const struct record before[] = {
-    {"request", "create", "a/b", "ok", 1},
-    {"request", "sign", "a/b", "ok", 1},
-    {"request", "disable", "a/old", "ok", 1},
+    {"request", "create", "a/b", "ok", 1, NULL},
+    {"request", "sign", "a/b", "ok", 1, NULL},
+    {"request", "disable", "a/old", "ok", 1, NULL},
 };
 static const struct record after[] = {
-    {"request", "create", "a/c", "ok", 1},           /* 4 */
-    {"request", "sign", "a/b", "ok", 1},             /* no change */
-    {"request", "disable", "a/b", "denied", 1},      /* nothing came of it */
-    {"intent", "rotate", "a/b", "ok", 0},            /* not done yet */
-    {"request", "rotate", "a/b", "ok", 2},           /* 8 */
-    {"system", "destroy", "a/b", "ok", 1},           /* 9 */
-    {"request", "manage-grants", "", "ok", 0},       /* 10 */
-    {"request", "compromise", "a/c", "ok", 1},       /* 11 */
-    {"request", "schedule-destroy", "a/c", "ok", 1}, /* 12 */
-    {"request", "disable", "a/b", "ok", 2},          /* 13 */
-    {"request", "compromise", "a/b", "ok", 2},       /* 14 */
+    {"request", "create", "a/c", "ok", 1, NULL},      /* 4 */
+    {"request", "sign", "a/b", "ok", 1, NULL},        /* no change */
+    {"request", "disable", "a/b", "denied", 1, NULL}, /* nothing came of it */
+    {"intent", "rotate", "a/b", "ok", 0, NULL},       /* not done yet */
+    {"request", "rotate", "a/b", "ok", 2, NULL},      /* 8 */
+    {"system", "destroy", "a/b", "ok", 1, NULL},      /* 9 */
+    {"request", "manage-grants", "", "ok", 0, NULL},  /* 10 */
+    {"request", "compromise", "a/c", "ok", 1, NULL},  /* 11 */
+    {"request", "destroy", "a/c", "ok", 1, "{\"verb\":\"schedule-destroy\"}"},            /* 12 */
+    {"request", "disable", "a/b", "ok", 2, NULL},                                         /* 13 */
+    {"request", "compromise", "a/b", "ok", 2, NULL},                                      /* 14 */
+    {"request", "disable", "a/d", "ok", 1, "{\"verb\":\"enable\",\"reason\":\"CHG-1\"}"}, /* 15 */
+    {"request", "destroy", "a/d", "ok", 2, "{\"verb\":\"cancel-destroy\"}"},              /* 16 */
+    {"request", "destroy", "a/d", "ok", 3, "{\"verb\":\"confirm-destroy\"}"},             /* 17 */
+    {"request", "rotate", "a/d", "ok", 4, "{\"verb\":\"promote\"}"},                      /* 18 */
 };
 
 static int make_place(void **state)
@@ -259,11 +266,15 @@ static void test_the_log_that_survived_goes_on(void **state)
         {11, "compromise", "a/c@1"},
         {14, "compromise", "a/b@2"},
         {13, "disable", "a/b@2"},
+        {16, "cancel-destroy", "a/d@2"},
         {9, "destroy", "a/b@1"},
+        {17, "confirm-destroy", "a/d@3"},
         {12, "schedule-destroy", "a/c@1"},
         {10, "manage-grants", ""},
         {8, "rotate", "a/b@2"},
+        {18, "promote", "a/d@4"},
         {4, "create", "a/c@1"},
+        {15, "enable", "a/d@1"},
     };
     assert_int_equal(restored.redo.count, ARRAY_LEN(wanted));
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
