@@ -206,11 +206,12 @@ struct err keystore_drop_pending(struct keystore *store, struct span name, uint3
     return err;
 }
 
-static struct err update_locked(struct keystore *store, struct span name,
+static struct err update_locked(struct keystore *store, const struct key *seen,
                                 const struct key_facts *facts, int64_t cached_until)
 {
     CLEANUP(draft_clear) struct draft draft = {0};
-    TRY(draft_begin(store, name, &draft));
+    TRY(draft_begin(store, span_text(seen->name), &draft));
+    ENSURE(draft.old == seen, ERR_CONFLICT, "the key was changed meanwhile");
     draft.key.facts = *facts;
     if (cached_until > draft.key.cached_until) {
         draft.key.cached_until = cached_until;
@@ -221,11 +222,11 @@ static struct err update_locked(struct keystore *store, struct span name,
     return err_ok();
 }
 
-struct err keystore_update(struct keystore *store, struct span name, const struct key_facts *facts,
-                           int64_t cached_until)
+struct err keystore_update(struct keystore *store, const struct key *seen,
+                           const struct key_facts *facts, int64_t cached_until)
 {
     sync_lock(&store->writer);
-    struct err err = update_locked(store, name, facts, cached_until);
+    struct err err = update_locked(store, seen, facts, cached_until);
     sync_unlock(&store->writer);
     return err;
 }

@@ -223,8 +223,9 @@ MUST_USE struct err keystore_begin_destroy(struct keystore *store, struct span n
  * one. ERR_INVALID_STATE. */
 MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span name,
                                           uint32_t number);
-/* Replaces the facts, and cached_until when the new one is later. ERR_NOT_FOUND. */
-MUST_USE struct err keystore_update(struct keystore *store, struct span name,
+/* Replaces the facts, and cached_until when the new one is later. ERR_NOT_FOUND, ERR_CONFLICT when
+ * the key is not any more what was seen: read it again. */
+MUST_USE struct err keystore_update(struct keystore *store, const struct key *seen,
                                     const struct key_facts *facts, int64_t cached_until);
 
 /* Keys that were made, changed, or came close to their limit of uses since the last call; waits for

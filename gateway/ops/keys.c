@@ -14,6 +14,7 @@
 #define PAGE_MAX        1000
 #define PAGE_BYTES_SOFT ((size_t)1 << 20) /* a page ends early above this */
 #define LIST_CHUNK      128
+#define UPDATE_TRIES    100 /* each that fails is a change by somebody else */
 
 /* For calls about the key as a whole. */
 static struct err refuse_version(const struct call *call)
@@ -142,14 +143,28 @@ struct err op_key_get(struct call *call)
 }
 
 /* Key sets that were sent with a longer max-age than from now on are still about. */
-static int64_t stale_until(const struct call *call, const struct key_facts *next)
+static int64_t stale_until(const struct call *call, const struct key *key,
+                           const struct key_facts *next)
 {
     const struct rotation *rotation = &call->gateway->rotation;
-    int64_t before = plan_cache_age(&call->key->facts.rotation, rotation->rules.jwks_max_age);
+    int64_t before = plan_cache_age(&key->facts.rotation, rotation->rules.jwks_max_age);
     int64_t after = plan_cache_age(&next->rotation, rotation->rules.jwks_max_age);
     struct moment moment;
     rotation_moment(rotation, &moment);
     return after < before ? moment.lived + before * 1000 : 0;
+}
+
+/* Puts what is asked for over the key as it is at that moment: of two changes at one time neither
+ * undoes the other. */
+static struct err update_once(struct call *call, const struct key_request *request)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    ENSURE(key != NULL, ERR_NOT_FOUND, "There is no key with this name.");
+    struct key_draft draft = {.facts = key->facts};
+    TRY(key_draft_apply(&draft, request, key->purpose, &call->gateway->config->rotation));
+    return keystore_update(call->gateway->store, key, &draft.facts,
+                           stale_until(call, key, &draft.facts));
 }
 
 struct err op_key_update(struct call *call)
@@ -160,8 +175,11 @@ struct err op_key_update(struct call *call)
     TRY(key_request_read_update(call->json.root, &request));
     TRY(key_draft_apply(&draft, &request, call->key->purpose, &call->gateway->config->rotation));
     TRY(call_intent(call));
-    TRY(keystore_update(call->gateway->store, call->target, &draft.facts,
-                        stale_until(call, &draft.facts)));
+    struct err err = update_once(call, &request);
+    for (unsigned i = 1; i < UPDATE_TRIES && err.code == ERR_CONFLICT; i++) {
+        err = update_once(call, &request);
+    }
+    TRY(err);
     return reply_key_now(call, 200);
 }
 

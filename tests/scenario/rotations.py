@@ -159,3 +159,19 @@ def test_a_refused_policy_says_why():
         except Refused as refusal:
             assert refusal.code == "invalid_field"
             assert "10m (600 s) must be at least jwt.max_ttl 1h (3600 s) + clock skew (60 s) = 3660 s" in refusal.problem["detail"]
+
+
+def test_changes_at_one_time_all_hold():
+    """Each changes a member of its own; none may be undone by one that was read before it and written after it."""
+    with Configured("main") as gateway:
+        gateway.key("a/data", "aes-256-gcm")
+        for turn in range(8):
+            bodies = [{"owner": f"owner-{turn}"}, {"contact": f"contact-{turn}"}, {"description": f"text-{turn}"}, {"rotation": {"overlap": f"{turn + 1}h"}}]
+            threads = [threading.Thread(target=gateway.do, args=("PATCH", "/v1/keys/a/data", body)) for body in bodies]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            key = gateway.do("GET", "/v1/keys/a/data")
+            assert (key["owner"], key["contact"], key["description"]) == (f"owner-{turn}", f"contact-{turn}", f"text-{turn}")
+            assert key["rotation"]["overlap"] == f"{turn + 1}h"

@@ -89,7 +89,7 @@ static inline void set_policy(struct bench *bench, const char *name,
     const struct key *key = keystore_find(bench->fixture.store, span_text(name));
     struct key_facts facts = key->facts;
     facts.rotation = *policy;
-    assert_ok(keystore_update(bench->fixture.store, span_text(name), &facts, 0));
+    assert_ok(keystore_update(bench->fixture.store, key, &facts, 0));
 }
 
 static inline void heal(struct bench *bench)

@@ -44,6 +44,35 @@ static void reserves_a_key_once(void **state)
         span_equal(span_of(key->versions[0].cka_id, key->versions[0].cka_id_len), cka_span(&cka)));
 }
 
+/* Over the key as it is now. */
+static struct err update(struct keystore *store, const char *name, const struct key_facts *facts,
+                         int64_t cached_until)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find(store, span_text(name));
+    return keystore_update(store, key, facts, cached_until);
+}
+
+static void refuses_facts_for_a_key_that_changed(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    make_active(fixture.store, "a/b");
+    CLEANUP(key_release_at) const struct key *seen = keystore_find(fixture.store, text("a/b"));
+    struct key_facts facts = seen->facts;
+    facts.owner = "first";
+    assert_ok(keystore_update(fixture.store, seen, &facts, 0));
+    facts.owner = "second"; /* made of what the first has replaced */
+    assert_code(keystore_update(fixture.store, seen, &facts, 0), ERR_CONFLICT);
+    CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
+    assert_string_equal(key->facts.owner, "first");
+    reserve_key(fixture.store, "a/c");
+    CLEANUP(key_release_at) const struct key *gone = keystore_find_any(fixture.store, text("a/c"));
+    assert_ok(keystore_drop_pending(fixture.store, text("a/c"), 1));
+    assert_code(keystore_update(fixture.store, gone, &facts, 0), ERR_NOT_FOUND);
+}
+
 static void keeps_every_fact(void **state)
 {
     (void)state;
@@ -62,8 +91,7 @@ static void keeps_every_fact(void **state)
                               .rotation = {1, 2, 3, 4},
                               .jwt = {5, "issuer", audiences, 3},
                               .approval = {"officers", 2}};
-    assert_ok(keystore_update(fixture.store, text("a/b"), &facts, 0));
-    assert_code(keystore_update(fixture.store, text("a/c"), &facts, 0), ERR_NOT_FOUND);
+    assert_ok(update(fixture.store, "a/b", &facts, 0));
     for (int reopened = 0; reopened < 2; reopened++) {
         CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
         assert_string_equal(key->facts.owner, "new owner");
@@ -176,7 +204,7 @@ static void keeps_the_latest_bound_of_caches(void **state)
     struct key_facts facts = spec_of("a/b").facts;
     facts.rotation.mode = ROTATION_AUTOMATIC;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        assert_ok(keystore_update(fixture.store, text("a/b"), &facts, steps[i].given));
+        assert_ok(update(fixture.store, "a/b", &facts, steps[i].given));
         fixture_reopen(&fixture);
         CLEANUP(key_release_at) const struct key *key = keystore_find(fixture.store, text("a/b"));
         assert_int_equal(key->cached_until, steps[i].kept);
@@ -280,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserves_a_key_once),
+        cmocka_unit_test(refuses_facts_for_a_key_that_changed),
         cmocka_unit_test(keeps_every_fact),
         cmocka_unit_test(records_material_once),
         cmocka_unit_test(publishes_once_what_is_whole),
