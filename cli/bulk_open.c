@@ -98,6 +98,18 @@ static struct err check_not_same(const struct bulk *bulk)
     return err_ok();
 }
 
+/* The state is written by renaming, which would take the output's name. */
+static struct err check_state_is_other(const struct bulk *bulk)
+{
+    struct stat state;
+    struct stat output;
+    const bool known = bulk->state_path != NULL && stat(bulk->state_path, &state) == 0 &&
+                       fstat(bulk->output.fd, &output) == 0;
+    ENSURE(!known || state.st_dev != output.st_dev || state.st_ino != output.st_ino, ERR_CONFLICT,
+           "%s is the output: name another file with --state", bulk->state_path);
+    return err_ok();
+}
+
 /* A file of rejects is made only when it is needed, but must not be somebody else's. */
 static struct err open_rejects(bool resumed, struct bulk *bulk)
 {
@@ -128,6 +140,8 @@ static struct err prepare(struct client *client, const struct options *options, 
     TRY(take_context(options, &bulk->context));
     bulk->state.key = options->values[OPTION_KEY_NAME];
     bulk->state.context = buf_span(&bulk->context);
+    bulk->state.output = output_path(options);
+    bulk->state.rejects = bulk->rejects_path;
     return stop_open(&bulk->stop);
 }
 
@@ -145,6 +159,7 @@ struct err bulk_open(struct client *client, const struct options *options, struc
     }
     TRY(open_output(options, resumed, out));
     TRY(check_not_same(out));
+    TRY(check_state_is_other(out));
     TRY(open_rejects(resumed, out));
     bulk_progress_start(&out->progress, out->input.size, &out->state.counts);
     if (out->state_path != NULL && !resumed) {

@@ -11,6 +11,11 @@
 #define FORMAT    1
 #define STATE_MAX ((size_t)256 << 10)
 
+static const char *file_name(const char *path)
+{
+    return path != NULL ? path : "";
+}
+
 static struct err state_text(const struct bulk_state *state, struct buf *out)
 {
     struct json_writer writer = json_writer_on(out);
@@ -18,6 +23,8 @@ static struct err state_text(const struct bulk_state *state, struct buf *out)
     json_put_integer(&writer, "format", FORMAT);
     json_put_text(&writer, "key", state->key);
     json_put_span(&writer, "context", state->context);
+    json_put_text(&writer, "output", file_name(state->output));
+    json_put_text(&writer, "rejects", file_name(state->rejects));
     json_put_integer(&writer, "lines", (int64_t)state->mark.lines);
     json_put_integer(&writer, "bytes", (int64_t)state->mark.bytes);
     json_put_integer(&writer, "check_bytes", (int64_t)state->mark.check_len);
@@ -85,17 +92,29 @@ static struct err take_numbers(const int64_t numbers[NUMBERS], struct bulk_state
     return err_ok();
 }
 
+/* What is in a file of another name was not written by this run, and must not be cut off. */
+static struct err check_file(const char *option, struct span before, const char *now)
+{
+    ENSURE(span_is(before, file_name(now)), ERR_CONFLICT, "it was begun with %s %.*s", option,
+           before.len > 0 ? (int)before.len : 1, before.len > 0 ? (const char *)before.data : "-");
+    return err_ok();
+}
+
 static struct err read_state(struct span text, struct bulk_state *state)
 {
     CLEANUP(json_clear) struct json json = {0};
     struct span key = {0};
     struct span context = {0};
+    struct span output = {0};
+    struct span rejects = {0};
     struct span check = {0};
     int64_t numbers[NUMBERS];
     const struct json_field fields[] = {
         {"format", JSON_INTEGER, JSON_REQUIRED, 0, &numbers[FORMAT_NUMBER], NULL},
         {"key", JSON_TEXT, JSON_REQUIRED, 0, &key, NULL},
         {"context", JSON_TEXT, JSON_REQUIRED, 0, &context, NULL},
+        {"output", JSON_TEXT, JSON_REQUIRED, 0, &output, NULL},
+        {"rejects", JSON_TEXT, JSON_REQUIRED, 0, &rejects, NULL},
         {"lines", JSON_INTEGER, JSON_REQUIRED, 0, &numbers[LINES], NULL},
         {"bytes", JSON_INTEGER, JSON_REQUIRED, 0, &numbers[BYTES], NULL},
         {"check_bytes", JSON_INTEGER, JSON_REQUIRED, 0, &numbers[CHECK_BYTES], NULL},
@@ -111,6 +130,8 @@ static struct err read_state(struct span text, struct bulk_state *state)
     ENSURE(span_is(key, state->key), ERR_CONFLICT, "it is of the key %.*s", (int)key.len,
            (const char *)key.data);
     ENSURE(span_equal(context, state->context), ERR_CONFLICT, "it is of another --context");
+    TRY(check_file("--out", output, state->output));
+    TRY(check_file("--rejects", rejects, state->rejects));
     struct bulk_state read = *state;
     TRY(take_numbers(numbers, &read));
     TRY(read_check(check, &read.mark));

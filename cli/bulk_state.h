@@ -8,6 +8,8 @@
 struct bulk_state {
     const char *key; /* as it was asked for; borrowed */
     struct span context;
+    const char *output;  /* as it was named, NULL for standard output; borrowed */
+    const char *rejects; /* likewise */
     struct bulk_mark mark;
     struct bulk_counts counts;
     uint64_t output_len;
@@ -15,8 +17,8 @@ struct bulk_state {
 };
 /* Durable when it returns. ERR_IO with the path. */
 MUST_USE struct err bulk_state_write(const char *path, const struct bulk_state *state);
-/* Reads the file of a run with the same key and context, which `state` has; the rest comes out.
- * ERR_NOT_FOUND when there is none, ERR_CORRUPT, ERR_CONFLICT for another key or context. */
+/* Reads the file of a run with the same key, context and files, which `state` has; the rest comes
+ * out. ERR_NOT_FOUND when there is none, ERR_CORRUPT, ERR_CONFLICT for another run. */
 MUST_USE struct err bulk_state_read(const char *path, struct bulk_state *state);
 
 #endif

@@ -293,6 +293,7 @@ static void test_what_cannot_be_cut_is_written(void **state)
 static const struct bulk_state some = {
     .key = "a/b",
     .context = {(const uint8_t *)"{\"t\":\"x\"}", 9},
+    .rejects = "r",
     .mark = {.lines = 512, .bytes = 40000, .check_len = 3, .check = {1, 2, 3}},
     .counts = {.lines = 512, .bytes = 40000, .rewrapped = 500, .empty = 2, .bad = 10},
     .output_len = 39000,
@@ -302,7 +303,7 @@ static const struct bulk_state some = {
 static void test_state_comes_back(void **state)
 {
     struct place *place = *state;
-    struct bulk_state read = {.key = "a/b", .context = some.context};
+    struct bulk_state read = {.key = "a/b", .context = some.context, .rejects = "r"};
     assert_code(bulk_state_read(place->out, &read), ERR_NOT_FOUND);
     assert_ok(bulk_state_write(place->out, &some));
     assert_ok(bulk_state_read(place->out, &read));
@@ -316,13 +317,19 @@ static void test_state_comes_back(void **state)
 static void test_state_of_something_else_is_refused(void **state)
 {
     struct place *place = *state;
-    struct bulk_state read = {.key = "a/c", .context = some.context};
+    struct bulk_state read = {.key = "a/c", .context = some.context, .rejects = "r"};
     assert_ok(bulk_state_write(place->out, &some));
     assert_code(bulk_state_read(place->out, &read), ERR_CONFLICT);
-    read = (struct bulk_state){.key = "a/b"};
+    read = (struct bulk_state){.key = "a/b", .rejects = "r"};
     assert_code(bulk_state_read(place->out, &read), ERR_CONFLICT);
     assert_int_equal(read.mark.lines, 0);
     read.context = some.context;
+    read.rejects = "r2";
+    assert_code(bulk_state_read(place->out, &read), ERR_CONFLICT);
+    read.rejects = "r";
+    read.output = "out";
+    assert_code(bulk_state_read(place->out, &read), ERR_CONFLICT);
+    read.output = NULL;
     CLEANUP(buf_clear) struct buf text = {0};
     assert_ok(file_read(place->out, &text));
     assert_ok(buf_append_u8(&text, 0));

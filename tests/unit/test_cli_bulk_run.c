@@ -268,6 +268,34 @@ static void test_files_of_others_are_left_alone(void **state)
     assert_int_equal(http_stub_count(bench->stub), 0);
 }
 
+/* A run that was cut off is gone on with by other names: nothing of theirs is cut off or removed.
+ */
+static void test_files_that_it_was_not_begun_with(void **state)
+{
+    struct bench *bench = *state;
+    struct bulk_counts counts;
+    bool stopped;
+    CLEANUP(mem_free_at) char *other = mem_format("%s/other", bench->folder);
+    say(bench, "403 No", "{\"code\":\"forbidden\",\"detail\":\"no\"}");
+    assert_code(run(bench, &counts, &stopped), ERR_FORBIDDEN);
+    assert_ok(file_write(other, span_text("mine"), 0600));
+    bench->options.values[OPTION_STATE] = bench->state;
+    static const enum option_id names[] = {OPTION_REJECTS, OPTION_OUT};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *before = bench->options.values[names[i]];
+        bench->options.values[names[i]] = other;
+        assert_code(run(bench, &counts, &stopped), ERR_CONFLICT);
+        assert_file(other, "mine");
+        bench->options.values[names[i]] = before;
+    }
+    (void)unlink(other);
+    (void)unlink(bench->state);
+    (void)unlink(bench->out);
+    bench->options.values[OPTION_STATE] = bench->out; /* it would take the output's name */
+    assert_code(run(bench, &counts, &stopped), ERR_CONFLICT);
+    assert_file(bench->out, "");
+}
+
 static void test_status_lines(void **state)
 {
     (void)state;
@@ -304,6 +332,7 @@ int main(void)
         BENCH(test_a_signal_ends_a_pause),
         BENCH(test_output_behind_the_state_is_cut_off),
         BENCH(test_files_of_others_are_left_alone),
+        BENCH(test_files_that_it_was_not_begun_with),
         cmocka_unit_test(test_status_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
