@@ -134,6 +134,13 @@ static struct err doubt_counters(struct db *db)
                   values, ARRAY_LEN(values), NULL);
 }
 
+/* What was used since the copy was taken is not known: its records begin now. */
+static struct err begin_records(struct db *db, int64_t now)
+{
+    struct db_value values[] = {db_integer(now)};
+    return db_run(db, "UPDATE versions SET recorded_since = $1", values, ARRAY_LEN(values), NULL);
+}
+
 /* A version that was being made when the copy was taken was finished since then, and may have
  * protected data: its row goes and its material stays, like that of versions made later. */
 static struct err forget_unfinished(struct db *db)
@@ -159,6 +166,7 @@ static struct err delay_destructions(struct db *db, int64_t now)
 static struct err become_original(struct db *db, int64_t now)
 {
     TRY(doubt_counters(db));
+    TRY(begin_records(db, now));
     TRY(delay_destructions(db, now));
     TRY(forget_unfinished(db));
     return db_run(db, "DELETE FROM copy", NULL, 0, NULL);

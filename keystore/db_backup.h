@@ -17,9 +17,10 @@ MUST_USE struct err db_copy_finish(struct db_copy *copy, int64_t now);
 /* Ends it; a copy that was not finished is removed. Takes NULL. For CLEANUP. Under the mutex. */
 void db_copy_end(struct db_copy *copy);
 
-/* When the database is a copy: when that was taken comes out, versions that count their uses are
- * marked as unsure, those that were being made are forgotten, no destruction is due within a day,
- * and it is a database like others from here on; else 0 comes out. */
+/* When the database is a copy: when that was taken comes out, and it is a database like others from
+ * here on; else 0 comes out. What was done since is not in it, so versions that count their uses
+ * are marked as unsure, records of use begin at `now`, versions that were being made are forgotten,
+ * and no destruction is due within a day. */
 MUST_USE struct err db_backup_settle(struct db *db, int64_t now, int64_t *out_taken_at);
 
 #endif

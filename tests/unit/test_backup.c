@@ -169,6 +169,38 @@ static void destroys_nothing_within_a_day(void **state)
     }
 }
 
+static int64_t recorded_since(struct keystore *store, const char *name)
+{
+    CLEANUP(key_release_at) const struct key *key = keystore_find(store, span_text(name));
+    struct use_evidence evidence;
+    uses_evidence(key_version(key, 1), &evidence);
+    return evidence.recorded_since;
+}
+
+/* A version may have been used between the backup and now: whoever asks is not told otherwise. */
+static void begins_its_records_anew(void **state)
+{
+    (void)state;
+    CLEANUP(drop) struct copy copy;
+    make(&copy);
+    make_active(copy.fixture.store, "a/old");
+    assert_ok(move(copy.fixture.store, "a/old", 1, VERSION_ACTIVE, VERSION_RETIRING));
+    assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy));
+    fixture_reopen(&copy.fixture);
+    assert_true(recorded_since(copy.fixture.store, "a/old") == NOW);
+    keystore_close(copy.fixture.store);
+    copy.fixture.store = NULL;
+    int64_t now = clock_wall_ms(), first = 0;
+    for (int reopened = 0; reopened < 2; reopened++) {
+        assert_ok(keystore_open(copy.path, &copy.fixture.store));
+        int64_t since = recorded_since(copy.fixture.store, "a/old");
+        assert_true(since >= now && (reopened == 0 || since == first));
+        first = since;
+        keystore_close(copy.fixture.store);
+        copy.fixture.store = NULL;
+    }
+}
+
 static void leaves_nothing_of_a_copy_that_ends_early(void **state)
 {
     (void)state;
@@ -212,6 +244,7 @@ int main(void)
         cmocka_unit_test(marks_counters_of_a_restored_copy_once),
         cmocka_unit_test(forgets_what_was_being_made),
         cmocka_unit_test(destroys_nothing_within_a_day),
+        cmocka_unit_test(begins_its_records_anew),
         cmocka_unit_test(leaves_nothing_of_a_copy_that_ends_early),
         cmocka_unit_test(remembers_the_lived_clock),
     };
