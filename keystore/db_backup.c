@@ -17,8 +17,9 @@
 #include "keystore/db_sqlite.h"
 #include "keystore/keystore.h"
 
-#define PAGES_A_STEP 256
-#define RESPITE_MS   (INT64_C(86400) * 1000)
+#define PAGES_A_STEP    256
+#define NUMBERS_SKIPPED 100 /* rotations between a backup and its restoration */
+#define RESPITE_MS      (INT64_C(86400) * 1000)
 
 struct db_copy {
     sqlite3 *target;
@@ -163,12 +164,22 @@ static struct err delay_destructions(struct db *db, int64_t now)
                   values, ARRAY_LEN(values), NULL);
 }
 
+/* Numbers that were given to versions after the copy was taken must not name others now: verifiers
+ * know NAME@N, and would refuse what the second one signs. */
+static struct err skip_numbers(struct db *db)
+{
+    struct db_value values[] = {db_integer(NUMBERS_SKIPPED), db_integer(INT32_MAX)};
+    return db_run(db, "UPDATE keys SET next_version = min(next_version + $1, $2)", values,
+                  ARRAY_LEN(values), NULL);
+}
+
 static struct err become_original(struct db *db, int64_t now)
 {
     TRY(doubt_counters(db));
     TRY(begin_records(db, now));
     TRY(delay_destructions(db, now));
     TRY(forget_unfinished(db));
+    TRY(skip_numbers(db));
     return db_run(db, "DELETE FROM copy", NULL, 0, NULL);
 }
 

@@ -121,7 +121,8 @@ static void forgets_what_was_being_made(void **state)
     CLEANUP(key_release_at)
     const struct key *aes = keystore_find(copy.fixture.store, span_text("a/aes"));
     assert_int_equal(aes->version_count, 1);
-    assert_int_equal(aes->next_version, 3);
+    /* numbers of versions that were made since are not given again */
+    assert_int_equal(aes->next_version, 103);
     assert_null(keystore_find_any(copy.fixture.store, span_text("a/new")));
 }
 
