@@ -102,14 +102,35 @@ struct moving {
     int64_t deadline_ns;
 };
 
+/* The records of a restored copy, and of a store that recorded nothing before, begin later than the
+ * version: then nobody knows. */
+static struct err check_known(const struct moving *moving)
+{
+    char look_back[CLOCK_TEXT_MAX];
+    struct use_evidence evidence;
+    int64_t window = moving->rotation->rules.look_back;
+    uses_evidence(moving->version, &evidence);
+    clock_format_duration(window, look_back);
+    ENSURE(evidence.recorded_since <= moving->version->created_at ||
+               evidence.recorded_since + window * MS <= moving->moment->now,
+           ERR_INVALID_STATE,
+           "nobody knows whether version %u was used within the last %s, its records began later; "
+           "see retire-check, and ask with despite_use if it must go",
+           moving->version->number, look_back);
+    return err_ok();
+}
+
 static struct err check_unused(const struct moving *moving)
 {
     char at[CLOCK_TEXT_MAX];
     char look_back[CLOCK_TEXT_MAX];
     int64_t last = uses_last_at(moving->version);
     int64_t window = moving->rotation->rules.look_back;
-    if (moving->request->despite_use || last == 0 || last + window * MS <= moving->moment->now) {
+    if (moving->request->despite_use) {
         return err_ok();
+    }
+    if (last == 0 || last + window * MS <= moving->moment->now) {
+        return check_known(moving);
     }
     clock_format(last, at);
     clock_format_duration(window, look_back);

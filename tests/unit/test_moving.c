@@ -106,6 +106,35 @@ static void wants_more_to_destroy_what_is_used(void **state)
     assert_ok(ask(&bench, 1, MOVE_SCHEDULE_DESTROY, 30 * DAY_MS)); /* the look-back is over */
 }
 
+static bool go_on(void *arg, uint64_t done, uint64_t total)
+{
+    (void)arg;
+    (void)done;
+    (void)total;
+    return true;
+}
+
+/* What was used after a backup is not in it. */
+static void wants_more_to_destroy_what_may_be_used(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    char copy[128];
+    make_two(&bench, ALGORITHM_AES_256_GCM);
+    assert_ok(ask(&bench, 1, MOVE_RETIRE, 0));
+    (void)snprintf(copy, sizeof(copy), "%s.copy", bench.fixture.path);
+    assert_ok(keystore_backup(bench.fixture.store, copy, NOW, go_on, NULL));
+    struct rotation original = bench.rotation;
+    assert_ok(keystore_open(copy, &bench.rotation.store));
+    struct err err = ask(&bench, 1, MOVE_SCHEDULE_DESTROY, 0);
+    keystore_close(bench.rotation.store);
+    assert_int_equal(unlink(copy), 0);
+    assert_int_equal(err.code, ERR_INVALID_STATE);
+    assert_non_null(strstr(err.detail, "nobody knows"));
+    bench.rotation = original;
+    assert_ok(ask(&bench, 1, MOVE_SCHEDULE_DESTROY, 0));
+}
+
 /* Whatever the token answers, the row never says more than is true. */
 static void keeps_the_row_behind_the_token(void **state)
 {
@@ -211,6 +240,7 @@ int main(void)
         cmocka_unit_test(suspends_and_resumes),
         cmocka_unit_test(schedules_cancels_and_destroys),
         cmocka_unit_test(wants_more_to_destroy_what_is_used),
+        cmocka_unit_test(wants_more_to_destroy_what_may_be_used),
         cmocka_unit_test(two_may_finish_one_destruction),
         cmocka_unit_test(keeps_the_row_behind_the_token),
         cmocka_unit_test(publishes_ahead_of_use),
