@@ -140,6 +140,20 @@ static void warn_promoted(const struct call *call, const struct version *before,
     }
 }
 
+/* Key sets that were sent while it was disabled do not have it. */
+static void warn_enabled(const struct call *call, const struct version *before,
+                         struct warnings *out)
+{
+    int64_t age =
+        plan_cache_age(&call->key->facts.rotation, call->gateway->rotation.rules.jwks_max_age);
+    if (before->state == VERSION_DISABLED && call->key->purpose == PURPOSE_SIGN) {
+        warn(out,
+             "key sets were without version %u while it was disabled; a verifier may keep such a "
+             "one for %lld s and refuse what it signs",
+             before->number, (long long)age);
+    }
+}
+
 static void warn_retired(const struct version *before, const struct moment *moment, int64_t skew_s,
                          struct warnings *out)
 {
@@ -159,6 +173,7 @@ static void warn_moved(const struct call *call, const struct version *before,
     const struct version *now = key_version(after, before->number);
     if (now->state == VERSION_ACTIVE) {
         warn_promoted(call, before, moment, out);
+        warn_enabled(call, before, out);
     }
     if (now->state == VERSION_RETIRED || now->state == VERSION_DISABLED) {
         warn_retired(before, moment, call->gateway->rotation.rules.clock_skew, out);

@@ -191,6 +191,9 @@ static void surprises_are_warned_of(void **state)
     struct answer updated = fixture_admin(&fixture, METHOD_PATCH, "/v1/keys/a/b",
                                           "{\"rotation\":{\"publish_ahead\":\"1h\"}}");
     assert_int_equal(updated.status, 200);
+    CLEANUP(answer_clear) struct answer off = post("/v1/keys/a/b@3:disable", NULL);
+    CLEANUP(answer_clear) struct answer on = post("/v1/keys/a/b@3:enable", NULL);
+    assert_int_equal(warnings_with(&on, "key sets were without version 3"), 1);
     expect_state("/v1/keys/a/b:rotate", NULL, "pending");
     CLEANUP(answer_clear) struct answer promoted = post("/v1/keys/a/b@4:promote", NULL);
     assert_int_equal(warnings_with(&promoted, "a verifier may keep a key set without it"), 1);
