@@ -51,20 +51,15 @@ static bool bit_of(const uint8_t address[16], unsigned bit)
     return (address[bit / 8] >> (7 - bit % 8) & 1) != 0;
 }
 
-struct err network_parse(struct span text, struct network *out)
+static struct err parse_block(char *text, struct network *out)
 {
-    char copy[64];
-    ENSURE(text.len > 0 && text.len < sizeof(copy) && memchr(text.data, 0, text.len) == NULL,
-           ERR_INVALID_FIELD, "A source must be an address or a block such as 10.0.0.0/8.");
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    char *slash = strchr(copy, '/');
+    char *slash = strchr(text, '/');
     if (slash != NULL) {
         *slash = '\0';
     }
     struct network network = {0};
     unsigned bits = 0;
-    TRY(parse_address(copy, network.address, &bits));
+    TRY(parse_address(text, network.address, &bits));
     unsigned prefix = bits;
     if (slash != NULL) {
         TRY(parse_prefix(slash + 1, bits, &prefix));
@@ -78,6 +73,19 @@ struct err network_parse(struct span text, struct network *out)
     }
     *out = network;
     return err_ok();
+}
+
+/* What somebody put there by mistake, a token of theirs perhaps, does not stay on the stack. */
+struct err network_parse(struct span text, struct network *out)
+{
+    char copy[64];
+    ENSURE(text.len > 0 && text.len < sizeof(copy) && memchr(text.data, 0, text.len) == NULL,
+           ERR_INVALID_FIELD, "A source must be an address or a block such as 10.0.0.0/8.");
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    struct err err = parse_block(copy, out);
+    mem_wipe(copy, sizeof(copy));
+    return err;
 }
 
 void network_format(const struct network *network, char out[64])
