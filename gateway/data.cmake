@@ -1,6 +1,5 @@
 # The ciphertext format and the operations on data.
 target_sources(hsmgate_gateway PRIVATE
-  envelope.c
   ops/batch.c
   ops/choice.c
   ops/cipher.c

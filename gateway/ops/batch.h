@@ -6,7 +6,7 @@
 #ifndef HSMGATE_GATEWAY_OPS_BATCH_H
 #define HSMGATE_GATEWAY_OPS_BATCH_H
 
-#include "gateway/envelope.h"
+#include "base/envelope.h"
 #include "gateway/pipeline.h"
 
 #define BATCH_ITEMS_MAX TOKEN_ITEMS_MAX

@@ -1,7 +1,6 @@
 # Operations on data: the ciphertext format, the encryption context, batches, and each verb over a token in software.
 hsmgate_unit_test(test_public_key hsmgate_base)
 target_link_libraries(test_public_key PRIVATE PkgConfig::OPENSSL)
-hsmgate_unit_test(test_envelope hsmgate_gateway)
 hsmgate_unit_test(test_context hsmgate_gateway)
 
 # fake_token_run.c has every function of the token's face, so the real one is never linked.

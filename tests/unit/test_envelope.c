@@ -1,7 +1,7 @@
 /* The ciphertext format: what encode writes decode reads, and nothing else. */
 #include "base_test.h"
 
-#include "gateway/envelope.h"
+#include "base/envelope.h"
 
 static uint8_t bytes[ENVELOPE_MAX];
 

@@ -2,7 +2,7 @@
  * truncation and every wrong partner gets the same refusal. */
 #include "base/encoding.h"
 #include "base/public_key.h"
-#include "gateway/envelope.h"
+#include "base/envelope.h"
 #include "gateway/ops/data_ops.h"
 #include "tests/lib/data_fixture.h"
 

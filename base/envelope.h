@@ -3,8 +3,8 @@
  * "HSG", format u8, type u8, key UUID 16, version u32, algorithm u8, IV length u8, IV, body. For
  * AES-GCM the body is ciphertext ‖ tag and everything up to the IV is authenticated with the
  * caller's context; GCM itself binds the IV. */
-#ifndef HSMGATE_GATEWAY_ENVELOPE_H
-#define HSMGATE_GATEWAY_ENVELOPE_H
+#ifndef HSMGATE_BASE_ENVELOPE_H
+#define HSMGATE_BASE_ENVELOPE_H
 
 #include "base/digest.h"
 

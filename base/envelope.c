@@ -3,7 +3,7 @@
  * Decoding accepts exactly the bytes that encoding writes, so one blob has one form and a changed
  * bit is either refused here, names another key or version, or breaks the tag. Every refusal is the
  * same error: which part was wrong is nobody's business but ours. */
-#include "gateway/envelope.h"
+#include "base/envelope.h"
 
 #include "base/mem.h"
 
