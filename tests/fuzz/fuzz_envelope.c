@@ -2,8 +2,8 @@
  * with the one error. */
 #include <assert.h>
 
-#include "base/mem.h"
 #include "base/envelope.h"
+#include "base/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

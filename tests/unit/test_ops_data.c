@@ -1,8 +1,8 @@
 /* encrypt, decrypt, data-key, unwrap and rewrap over a token in software: every flipped bit, every
  * truncation and every wrong partner gets the same refusal. */
 #include "base/encoding.h"
-#include "base/public_key.h"
 #include "base/envelope.h"
+#include "base/public_key.h"
 #include "gateway/ops/data_ops.h"
 #include "tests/lib/data_fixture.h"
 
