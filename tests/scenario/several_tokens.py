@@ -188,6 +188,8 @@ def test_a_token_that_is_not_there_at_start(broken, named):
         assert "key/on/both" not in str(gateway.do("GET", "/v1/keys"))
         bad.write()
         comes_back(gateway)
+        # what was left half made is undone first, and its name is taken as long
+        until("what was left is settled", lambda: gateway.whole_log().count("token: bad is ready:") == 2)
         gateway.key("key/on/both", "ecdsa-p256", token="bad")
 
 
