@@ -1,6 +1,7 @@
 # One target per format that comes from outside: tests/fuzz/fuzz_NAME.c with its seeds in corpus/NAME.
 # With the fuzz preset (clang) libFuzzer runs it; every other build replays the seeds. Either way it is ctest fuzz.NAME.
 include(fuzz/frame.cmake OPTIONAL)
+include(fuzz/quorum.cmake)
 
 function(hsmgate_fuzz name)
   if(HSMGATE_FUZZ AND NOT TARGET fuzz_${name})
@@ -10,7 +11,7 @@ function(hsmgate_fuzz name)
     target_link_libraries(fuzz_${name} PRIVATE ${ARGN})
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     add_test(NAME fuzz.${name}
-             COMMAND fuzz_${name} -runs=200000 -max_len=4096 -timeout=10 ${finds}
+             COMMAND fuzz_${name} -runs=200000 -max_len=16384 -timeout=10 ${finds}
                      ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
   elseif(NOT HSMGATE_FUZZ)
@@ -22,6 +23,9 @@ function(hsmgate_fuzz name)
 endfunction()
 
 hsmgate_fuzz(ecdsa hsmgate_base)
+foreach(name vote sshsig voter_key_read statement roster bundle)
+  hsmgate_fuzz(${name} hsmgate_quorum)
+endforeach()
 hsmgate_fuzz(checkpoint hsmgate_audit)
 hsmgate_fuzz(frame hsmgate_pkcs11)
 hsmgate_fuzz(envelope hsmgate_base)
