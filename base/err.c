@@ -32,6 +32,7 @@ static const char *const words[ERR_COUNT] = {
     [ERR_DUAL_ROLE] = "dual_role",
     [ERR_INVALID_STATE] = "invalid_state",
     [ERR_KEY_EXHAUSTED] = "key_exhausted",
+    [ERR_APPROVAL_REQUIRED] = "approval_required",
     [ERR_RATE_LIMITED] = "rate_limited",
     [ERR_TOKEN_UNAVAILABLE] = "token_unavailable",
     [ERR_AUDIT_UNAVAILABLE] = "audit_unavailable",

@@ -30,10 +30,11 @@ enum err_code {
     ERR_FORBIDDEN,
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
-    ERR_CONFLICT,      /* the name or resource is already there */
-    ERR_DUAL_ROLE,     /* one principal would both use and manage one key */
-    ERR_INVALID_STATE, /* the version's state forbids this */
-    ERR_KEY_EXHAUSTED, /* GCM uses at their limit: rotate */
+    ERR_CONFLICT,          /* the name or resource is already there */
+    ERR_DUAL_ROLE,         /* one principal would both use and manage one key */
+    ERR_INVALID_STATE,     /* the version's state forbids this */
+    ERR_KEY_EXHAUSTED,     /* GCM uses at their limit: rotate */
+    ERR_APPROVAL_REQUIRED, /* what a quorum decides has not been decided, or against it */
     ERR_RATE_LIMITED,
     /* the gateway cannot serve now */
     ERR_TOKEN_UNAVAILABLE,

@@ -28,11 +28,26 @@ enum failpoint {
     FAILPOINT_DESTROY_MARKED,   /* the row says that the token is about to be told */
     FAILPOINT_DESTROY_ON_TOKEN, /* the material is gone, the row does not say so */
     FAILPOINT_DESTROYED,
+    /* the front, a request that a quorum decides */
+    FAILPOINT_REQUESTING,      /* about to be written */
+    FAILPOINT_REQUESTED,       /* on disk, nobody was told */
+    FAILPOINT_VOTING,          /* a vote is checked, not written */
+    FAILPOINT_VOTED,           /* on disk, the request has not moved by it */
+    FAILPOINT_DECIDING,        /* its votes amount to something else than its state says */
+    FAILPOINT_DECIDED,         /* its state says so, nobody was told */
+    FAILPOINT_OPENING,         /* about to be spent */
+    FAILPOINT_SPENT,           /* spent, the token knows nothing */
+    FAILPOINT_OPENED_ON_TOKEN, /* the token has done it, the row does not say so */
+    FAILPOINT_OPENED,          /* the row says so, nobody has the answer */
+    FAILPOINT_ROSTER_PUBLISHING,
+    FAILPOINT_ROSTER_PUBLISHED,
     /* the worker */
     FAILPOINT_TOKEN_GENERATED,  /* the objects are on the token, unread */
     FAILPOINT_TOKEN_READ_BACK,  /* their attributes are as they must be */
     FAILPOINT_TOKEN_PROVED,     /* identity made, used once; the front does not know */
     FAILPOINT_TOKEN_DESTROYING, /* one object of the version is gone, perhaps not all */
+    FAILPOINT_TOKEN_SPENT,      /* a statement is noted as spent, nothing is decrypted */
+    FAILPOINT_TOKEN_UNSEALED,   /* decrypted; neither sealed nor answered */
     FAILPOINT_COUNT
 };
 

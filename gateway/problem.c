@@ -39,6 +39,7 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_DUAL_ROLE] = {409, "One principal would both use and manage a key", NULL},
     [ERR_INVALID_STATE] = {409, "The state forbids this", NULL},
     [ERR_KEY_EXHAUSTED] = {409, "The key version is used up", NULL},
+    [ERR_APPROVAL_REQUIRED] = {403, "A quorum has to approve this", NULL},
     [ERR_RATE_LIMITED] = {429, "Too many requests", NULL},
     [ERR_TOKEN_UNAVAILABLE] = {503, "The token is not available",
                                "The key's token cannot serve now; try again."},

@@ -186,9 +186,14 @@ static struct attempt try_once(struct call *call)
     return judge_reply(call);
 }
 
+static bool changes_objects(enum frame_kind kind)
+{
+    return kind != FRAME_RUN && kind != FRAME_OPEN && kind != FRAME_ROSTERS;
+}
+
 struct err call_run(struct call *call)
 {
-    enum lease_use use = call->kind == FRAME_RUN ? LEASE_USE : LEASE_CHANGE;
+    enum lease_use use = changes_objects(call->kind) ? LEASE_CHANGE : LEASE_USE;
     for (;;) {
         TRY(lease_begin(&call->supervisor->desk, use, call->deadline_ns, &call->lease));
         call->attempts++;

@@ -18,9 +18,12 @@ enum frame_kind {
     FRAME_HELLO = 1, /* worker to front, unasked, once on the control channel: ready, or why not */
     FRAME_RUN,       /* `op` says which */
     FRAME_GENERATE,  /* one item: key, input = label */
-    FRAME_DESTROY,   /* one item: key.cka_id */
+    FRAME_DESTROY,   /* one item: key.cka_id, input = permission or nothing */
     FRAME_INVENTORY,
-    FRAME_ADOPT, /* one item: key.cka_id or input = label; the reply's bytes = attributes */
+    FRAME_ADOPT,   /* one item: key.cka_id or input = label; the reply's bytes = attributes */
+    FRAME_OPEN,    /* one item: key, input = bundle, aad = context, iv = the whole ciphertext; the
+                      reply's input = JWE */
+    FRAME_ROSTERS, /* one item: input = bundle */
     FRAME_KIND_END
 };
 
@@ -39,6 +42,9 @@ enum frame_class {
     FRAME_UNSUPPORTED,   /* the probe did not pass this */
     FRAME_EXISTS,        /* generate: CKA_ID is taken */
     FRAME_UNFIT,         /* adopt: there is nothing to adopt; the item's bytes say why */
+    FRAME_UNAPPROVED,    /* what a quorum decides was not decided so; the item's input says why */
+    FRAME_SPENT,         /* open: the statement was spent before */
+    FRAME_UNPINNED,      /* the worker pins no roster, so it believes no quorum */
     FRAME_CLASS_END
 };
 
@@ -119,8 +125,9 @@ MUST_USE struct err frame_decode_objects(const struct frame_head *head, struct s
                                          struct token_object **out, size_t *out_count);
 
 /* Replies repeat the request's kind and op. A reply whose class is not FRAME_OK speaks for the
- * whole call and has no item, or one that carries only the class, ckr and, for FRAME_UNFIT, bytes.
- */
+ * whole call and has no item, or one that carries only the class, ckr and, for FRAME_UNFIT, bytes,
+ * or for FRAME_UNAPPROVED the reason: 1 to FRAME_REASON_MAX printable ASCII characters. */
+#define FRAME_REASON_MAX (ERR_DETAIL_MAX - 1)
 
 /* Blocking transfer over a stream socket. The read waits until the monotonic deadline (poll), 0:
  * for ever. ERR_IO when the peer is gone, ERR_DEADLINE, ERR_CORRUPT. `body` is reset first and gets

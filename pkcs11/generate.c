@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/mem.h"
 #include "pkcs11/proof.h"
@@ -40,6 +41,8 @@ struct ckr_verdict generate_key(struct worker *worker, struct session *session,
     if (verdict.class != FRAME_OK) {
         return verdict;
     }
+    newborns_note(&worker->newborns, span_of(request->key.cka_id, request->key.cka_id_len),
+                  clock_mono_ns());
     const struct template_subject subject = {
         .key = &request->key, .label = label, .on_token = true};
     verdict = material_generate(session, &subject, &material);

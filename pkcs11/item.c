@@ -11,16 +11,7 @@
 #include "base/mem.h"
 
 #define DATA_KEY_MAX 64
-/* CKA_ID of our keys: UUID ‖ 0x01 ‖ the number of approvals that decryption demands. */
-#define RULE_ID_LEN  18
-#define RULE_ID_MARK 0x01
 #define CIPHER_SLACK 16 /* some modules want a whole block more than they write */
-
-static bool needs_approval(const struct worker *worker, const struct token_key *key)
-{
-    bool ruled = key->cka_id_len == RULE_ID_LEN && key->cka_id[UUID_LEN] == RULE_ID_MARK;
-    return worker->config->approval_floor > 0 || (ruled && key->cka_id[UUID_LEN + 1] > 0);
-}
 
 static bool is_able(const struct worker *worker, const struct frame_item *item)
 {
@@ -39,8 +30,8 @@ static bool is_sound(enum token_op op, const struct frame_item *item)
            size;
 }
 
-struct ckr_verdict item_check(const struct worker *worker, enum token_op op,
-                              const struct frame_item *item)
+struct ckr_verdict item_check_form(const struct worker *worker, enum token_op op,
+                                   const struct frame_item *item)
 {
     if (op == TOKEN_RANDOM) {
         bool fits = item->bytes >= 1 && item->bytes <= OPERATION_RANDOM_MAX;
@@ -49,13 +40,19 @@ struct ckr_verdict item_check(const struct worker *worker, enum token_op op,
     if (!is_sound(op, item)) {
         return ckr_own(FRAME_OUR_MISTAKE);
     }
-    if (op == TOKEN_DECRYPT && needs_approval(worker, &item->key)) {
-        return ckr_own(FRAME_UNSUPPORTED);
-    }
     if (!mechanism_takes(op, item->mechanism, item->key.algorithm, item->input)) {
         return ckr_own(op == TOKEN_DECRYPT ? FRAME_CALLER_DATA : FRAME_OUR_MISTAKE);
     }
     return ckr_own(is_able(worker, item) ? FRAME_OK : FRAME_UNSUPPORTED);
+}
+
+struct ckr_verdict item_check(const struct worker *worker, enum token_op op,
+                              const struct frame_item *item)
+{
+    struct span cka_id = span_of(item->key.cka_id, item->key.cka_id_len);
+    bool opens = op == TOKEN_DECRYPT || (op == TOKEN_DATA_KEY && item->reveal);
+    return opens && judge_demands(&worker->judge, cka_id) ? ckr_own(FRAME_UNAPPROVED)
+                                                          : item_check_form(worker, op, item);
 }
 
 size_t item_room(enum token_op op, const struct frame_item *item)

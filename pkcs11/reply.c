@@ -12,6 +12,7 @@
 #define AES_IDENTITY_LEN  (TOKEN_IV_LEN + TOKEN_TAG_LEN)
 #define AES_CONSTANT_LEN  16 /* sealed instead of nothing where a token cannot seal nothing */
 #define HMAC_IDENTITY_LEN 16
+#define JWE_PARTS         5
 #define OAEP_OVERHEAD_MIN 42 /* RFC 8017 §7.1.1 with SHA-1: 2 hLen + 2 */
 
 static const struct {
@@ -45,6 +46,11 @@ static const struct {
     [FRAME_EXISTS] = {"exists", ERR_CONFLICT, "the token has a key with this CKA_ID", false, false},
     [FRAME_UNFIT] = {"unfit", ERR_UNSUPPORTED_OPERATION, "the key on the token is not fit", false,
                      false},
+    [FRAME_UNAPPROVED] = {"unapproved", ERR_APPROVAL_REQUIRED,
+                          "this needs the approval of a quorum", false, false},
+    [FRAME_SPENT] = {"spent", ERR_CONFLICT, "the approvals were used before", false, false},
+    [FRAME_UNPINNED] = {"unpinned", ERR_INVALID_STATE,
+                        "the token's worker pins no roster, so it opens nothing", false, true},
 };
 
 static const struct {
@@ -82,6 +88,21 @@ bool reply_unfit(uint32_t bytes, struct err *out)
         return false;
     }
     *out = err_new(unfits[bytes].code, __func__, "%s", unfits[bytes].detail);
+    return true;
+}
+
+bool reply_unapproved(struct span reason, struct err *out)
+{
+    if (reason.len == 0 || reason.len > FRAME_REASON_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < reason.len; i++) {
+        if (reason.data[i] < ' ' || reason.data[i] > '~') {
+            return false;
+        }
+    }
+    *out = err_new(classes[FRAME_UNAPPROVED].code, __func__, "%.*s", (int)reason.len,
+                   (const char *)reason.data);
     return true;
 }
 
@@ -163,6 +184,27 @@ struct err reply_check_item(enum token_op op, const struct token_item *request,
         break;
     }
     return err_new(ERR_CORRUPT, __func__, "operation %d", (int)op);
+}
+
+static bool is_base64url(uint8_t byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+}
+
+struct err reply_check_sealed(struct span jwe)
+{
+    size_t part = 0;
+    size_t lens[JWE_PARTS] = {0};
+    for (size_t i = 0; i < jwe.len; i++) {
+        part += jwe.data[i] == '.' ? 1 : 0;
+        ENSURE(part < JWE_PARTS && (jwe.data[i] == '.' || is_base64url(jwe.data[i])), ERR_CORRUPT,
+               "a sealed answer with another byte at %zu", i);
+        lens[part] += jwe.data[i] == '.' ? 0 : 1;
+    }
+    ENSURE(part == JWE_PARTS - 1 && lens[0] > 0 && lens[1] == 0 && lens[2] > 0 && lens[4] > 0,
+           ERR_CORRUPT, "a sealed answer that is none");
+    return err_ok();
 }
 
 static struct err check_public_key(const struct frame_item *reply)

@@ -23,6 +23,10 @@ MUST_USE struct err reply_check_key(const struct token_key *request,
 /* Likewise for adopted material; a request without CKA_ID takes any. */
 MUST_USE struct err reply_check_adopted(const struct token_key *request,
                                         const struct frame_item *reply);
+/* The error of a FRAME_UNAPPROVED whose item has this input; false when it is no reason. */
+bool reply_unapproved(struct span reason, struct err *out);
+/* Whether it looks like a JWE in compact form without an encrypted key. ERR_CORRUPT. */
+MUST_USE struct err reply_check_sealed(struct span jwe);
 /* The error of a FRAME_UNFIT whose item has these bytes; false when there is no such reason. */
 bool reply_unfit(uint32_t bytes, struct err *out);
 

@@ -3,24 +3,16 @@
  * What can go wrong on the way (leases, deadlines, dead workers, the retry) is call.c's; whether an
  * answer can be true is reply.c's. Nothing of a reply reaches a caller before all of it has been
  * checked. The counters are atomics; there is no other shared state here. */
-#include "pkcs11/token.h"
+#include "pkcs11/token_inner.h"
 
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "pkcs11/call.h"
 #include "pkcs11/reply.h"
 
 #include "base/banned.h"
 
 #define FEW_ITEMS 4 /* these need no allocation */
-
-struct token {
-    struct supervisor supervisor;
-    atomic_uint_fast64_t calls;
-    atomic_uint_fast64_t failures;
-};
 
 struct err token_open(const struct token_config *config, struct token **out)
 {
@@ -56,7 +48,7 @@ const char *token_name(const struct token *token)
     return token->supervisor.config.name;
 }
 
-static struct err counted(struct token *token, struct err err)
+struct err token_counted(struct token *token, struct err err)
 {
     atomic_fetch_add_explicit(&token->calls, 1, memory_order_relaxed);
     if (err.code != ERR_OK) {
@@ -84,10 +76,14 @@ static struct frame_item request_of(const struct token_item *item)
 static struct err check_items(struct call *call, const struct token_item *items)
 {
     for (size_t i = 0; i < call->count; i++) {
-        if (call->replies[i].class != FRAME_OK) {
-            continue;
+        const struct frame_item *reply = &call->replies[i];
+        struct err lie = err_ok();
+        struct err why = err_ok();
+        if (reply->class == FRAME_OK) {
+            lie = reply_check_item(call->op, &items[i], reply);
+        } else if (reply->class == FRAME_UNAPPROVED && !reply_unapproved(reply->input, &why)) {
+            lie = err_new(ERR_CORRUPT, __func__, "a refusal without a reason");
         }
-        struct err lie = reply_check_item(call->op, &items[i], &call->replies[i]);
         if (lie.code != ERR_OK) {
             return call_reject(call, &lie);
         }
@@ -103,6 +99,10 @@ static struct err take_bytes(struct buf *out, struct span bytes)
 static struct err take_item(enum token_op op, const struct frame_item *reply,
                             struct token_item *item)
 {
+    struct err why = err_ok();
+    if (reply->class == FRAME_UNAPPROVED && reply_unapproved(reply->input, &why)) {
+        return why;
+    }
     TRY(reply_error(reply->class, op));
     TRY(take_bytes(&item->output, reply->input));
     TRY(take_bytes(&item->extra, reply->aad));
@@ -144,17 +144,16 @@ struct err token_run(struct token *token, enum token_op op, struct token_item *i
     for (size_t i = 0; i < count; i++) {
         requests[i] = request_of(&items[i]);
     }
-    return counted(token, run_items(token, op, items, requests, count, deadline_ns));
+    return token_counted(token, run_items(token, op, items, requests, count, deadline_ns));
 }
 
-/* A request of one item that is no operation with a key. */
-static struct call call_of(struct token *token, enum frame_kind kind, const struct frame_item *item,
-                           int64_t deadline_ns)
+struct call token_call(struct token *token, enum frame_kind kind, const struct frame_item *item,
+                       int64_t deadline_ns)
 {
     return (struct call){
         .supervisor = &token->supervisor,
         .kind = kind,
-        .retry = kind == FRAME_GENERATE ? CALL_NEVER_RETRY : CALL_RETRY,
+        .retry = kind == FRAME_GENERATE || kind == FRAME_OPEN ? CALL_NEVER_RETRY : CALL_RETRY,
         .items = item,
         .count = item != NULL ? 1 : 0,
         .deadline_ns = deadline_ns,
@@ -191,8 +190,8 @@ struct err token_generate(struct token *token, struct token_key *key, const char
     item.key.identity_len = 0;
     ENSURE(item.input.len <= TOKEN_TEXT_MAX, ERR_INVALID_FIELD, "a label of more than %d bytes",
            TOKEN_TEXT_MAX);
-    CLEANUP(call_end) struct call call = call_of(token, FRAME_GENERATE, &item, deadline_ns);
-    return counted(token, generate(&call, key, public_key));
+    CLEANUP(call_end) struct call call = token_call(token, FRAME_GENERATE, &item, deadline_ns);
+    return token_counted(token, generate(&call, key, public_key));
 }
 
 /* Why there is nothing to adopt, or why the answer cannot be true. */
@@ -244,30 +243,8 @@ struct err token_adopt(struct token *token, const struct token_selector *which,
     if (which->cka_id.len > 0) {
         memcpy(item.key.cka_id, which->cka_id.data, which->cka_id.len);
     }
-    CLEANUP(call_end) struct call call = call_of(token, FRAME_ADOPT, &item, deadline_ns);
-    return counted(token, adopt(&call, key, out_attributes, public_key));
-}
-
-static struct err destroy(struct call *call)
-{
-    struct err err = call_run(call);
-    enum frame_class class = err.code == ERR_OK ? call->replies[0].class : call->reply.class;
-    /* the try before this one may have destroyed it and died */
-    if (class == FRAME_KEY_MISSING && call->attempts > 1) {
-        return err_ok();
-    }
-    ENSURE(class != FRAME_KEY_MISSING, ERR_NOT_FOUND, "no object with this CKA_ID");
-    return err.code == ERR_OK ? reply_error(class, call->op) : err;
-}
-
-struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns)
-{
-    ENSURE(cka_id.len >= 1 && cka_id.len <= TOKEN_CKA_ID_MAX, ERR_INVALID_FIELD,
-           "a CKA_ID has 1 to %d bytes", TOKEN_CKA_ID_MAX);
-    struct frame_item item = {.key = {.cka_id_len = cka_id.len}};
-    memcpy(item.key.cka_id, cka_id.data, cka_id.len);
-    CLEANUP(call_end) struct call call = call_of(token, FRAME_DESTROY, &item, deadline_ns);
-    return counted(token, destroy(&call));
+    CLEANUP(call_end) struct call call = token_call(token, FRAME_ADOPT, &item, deadline_ns);
+    return token_counted(token, adopt(&call, key, out_attributes, public_key));
 }
 
 static struct err inventory(struct call *call, struct token_object **out, size_t *out_count)
@@ -280,8 +257,8 @@ static struct err inventory(struct call *call, struct token_object **out, size_t
 struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
                            size_t *out_count)
 {
-    CLEANUP(call_end) struct call call = call_of(token, FRAME_INVENTORY, NULL, deadline_ns);
-    return counted(token, inventory(&call, out, out_count));
+    CLEANUP(call_end) struct call call = token_call(token, FRAME_INVENTORY, NULL, deadline_ns);
+    return token_counted(token, inventory(&call, out, out_count));
 }
 
 static void clear_item(struct token_item *item)

@@ -127,8 +127,36 @@ MUST_USE struct err token_adopt(struct token *token, const struct token_selector
                                 struct token_key *key, int64_t deadline_ns,
                                 uint32_t *out_attributes, struct buf *public_key);
 /* Destroys every object with the CKA_ID and proves that none is left; ERR_NOT_FOUND when there was
- * none. */
+ * none. ERR_APPROVAL_REQUIRED for material that demands approvals. */
 MUST_USE struct err token_destroy(struct token *token, struct span cka_id, int64_t deadline_ns);
+/* The same for such material: `permission` is the bundle (quorum.h) of a STATEMENT_DESTROY that
+ * names it and was approved at least its `after_s` ago. ERR_APPROVAL_REQUIRED with the worker's
+ * reason. */
+MUST_USE struct err token_destroy_approved(struct token *token, struct span cka_id,
+                                           struct span permission, int64_t deadline_ns);
+
+/* One ciphertext that a quorum lets somebody open. */
+struct token_opening {
+    const struct token_key *key;
+    struct span bundle; /* statement, votes and rosters as bundle_write (quorum.h) writes them */
+    struct span ciphertext; /* the whole envelope (base/envelope.h) */
+    struct span context;    /* canonical */
+};
+/* Breaks the glass: the worker checks the bundle against the root that its own configuration pins
+ * and against the newest roster that it ever saw, that the statement names this key, ciphertext and
+ * context, and that it was never spent; it notes durably that it is spent now, opens the
+ * ciphertext, and seals the plaintext to the statement's recipient. out_jwe: JWE Compact
+ * Serialization (RFC 7516 §7.1), ECDH-ES with A256GCM, `kid` the statement's id. Never retried:
+ * after ERR_TOKEN_UNAVAILABLE or ERR_DEADLINE nobody knows whether it was opened.
+ * ERR_APPROVAL_REQUIRED with the worker's reason, before anything was spent; ERR_CONFLICT: spent
+ * before; ERR_INVALID_CIPHERTEXT, ERR_INVALID_STATE (the worker pins no root). */
+MUST_USE struct err token_open_sealed(struct token *token, const struct token_opening *opening,
+                                      int64_t deadline_ns, struct buf *out_jwe);
+/* Shows the worker the chain of rosters (a bundle with an empty statement and no votes), so that it
+ * never again believes an older one. ERR_APPROVAL_REQUIRED with the reason when it does not follow
+ * from the pinned root or from what it saw; ERR_INVALID_STATE when it pins none. */
+MUST_USE struct err token_show_rosters(struct token *token, struct span bundle,
+                                       int64_t deadline_ns);
 
 enum token_object_class {
     TOKEN_OBJECT_PRIVATE,
@@ -193,7 +221,7 @@ struct token_probe {
     uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
 };
 /* Classes of the worker's answers (frame.h); index 0 is success and never counted. */
-#define TOKEN_ERROR_COUNT 13
+#define TOKEN_ERROR_COUNT 16
 struct token_status {
     enum token_state state;
     uint64_t epoch;    /* grows with every login */

@@ -34,6 +34,9 @@ const char *token_error_name(size_t class)
         [FRAME_UNSUPPORTED] = "unsupported",
         [FRAME_EXISTS] = "exists",
         [FRAME_UNFIT] = "unfit",
+        [FRAME_UNAPPROVED] = "unapproved",
+        [FRAME_SPENT] = "spent",
+        [FRAME_UNPINNED] = "unpinned",
     };
     static_assert(TOKEN_ERROR_COUNT == FRAME_CLASS_END, "a name for each class");
     return names[class];

@@ -14,10 +14,12 @@
 #include "base/mem.h"
 #include "base/sync.h"
 #include "pkcs11/adopt.h"
+#include "pkcs11/destroying.h"
 #include "pkcs11/generate.h"
 #include "pkcs11/inventory.h"
 #include "pkcs11/item.h"
 #include "pkcs11/mend.h"
+#include "pkcs11/opening.h"
 
 #define RESULTS_MAX ((size_t)32 << 20)
 #define SEND_MS     30000
@@ -55,6 +57,9 @@ static struct err answer_class(struct work *work, const struct frame_head *reque
                                struct ckr_verdict verdict)
 {
     struct frame_item item = {.class = verdict.class, .ckr = verdict.ckr, .bytes = verdict.unfit};
+    if (verdict.class == FRAME_UNAPPROVED) {
+        item.input = work->replies[0].input;
+    }
     struct frame_head head = {.kind = request->kind,
                               .op = request->op,
                               .class = verdict.class,
@@ -82,6 +87,9 @@ static struct err prepare(struct work *work, const struct frame_head *head, uint
         struct frame_item *reply = &work->replies[i];
         *reply = (struct frame_item){
             .class = item_check(work->worker, head->op, &work->requests[i]).class};
+        if (reply->class == FRAME_UNAPPROVED) {
+            reply->input = span_text("this key opens only with the approval of a quorum");
+        }
         room += reply->class == FRAME_OK ? item_room(head->op, &work->requests[i]) : 0;
     }
     return buf_extend(&work->results, room, out_place);
@@ -150,17 +158,6 @@ static struct err answer_run(struct work *work, const struct frame_head *head)
     return verdict.class == FRAME_OK ? answer_items(work, head) : answer_class(work, head, verdict);
 }
 
-static struct ckr_verdict destroy_key(struct worker *worker, struct session *session,
-                                      const struct frame_item *request, struct frame_item *reply,
-                                      struct buf *results)
-{
-    (void)reply;
-    (void)results;
-    struct span cka_id = span_of(request->key.cka_id, request->key.cka_id_len);
-    return cka_id.len > 0 ? object_destroy(&worker->objects, session, cka_id)
-                          : ckr_own(FRAME_OUR_MISTAKE);
-}
-
 /* What is done about one key while others wait for their turn. */
 static const struct {
     const char *what; /* for the log */
@@ -210,6 +207,20 @@ static struct err answer_change(struct work *work, const struct frame_head *head
         return answer_class(work, head, ckr_own(FRAME_OUR_MISTAKE));
     }
     struct ckr_verdict verdict = change(work, head);
+    return verdict.class == FRAME_OK ? answer_items(work, head) : answer_class(work, head, verdict);
+}
+
+/* What a quorum has decided; each leases its own session, if it needs one. */
+static struct err answer_quorum(struct work *work, const struct frame_head *head)
+{
+    work->replies[0] = (struct frame_item){0};
+    if (head->count != 1) {
+        return answer_class(work, head, ckr_own(FRAME_OUR_MISTAKE));
+    }
+    bool opens = head->kind == FRAME_OPEN;
+    struct ckr_verdict verdict = (opens ? opening_run : opening_rosters)(
+        work->worker, deadline_of(head), &work->requests[0], &work->replies[0], &work->results);
+    log_verdict(opens ? "breaking the glass" : "the rosters", verdict);
     return verdict.class == FRAME_OK ? answer_items(work, head) : answer_class(work, head, verdict);
 }
 
@@ -264,6 +275,9 @@ struct err work_answer(struct work *work, const struct frame_head *head)
         return answer_change(work, head);
     case FRAME_INVENTORY:
         return answer_inventory(work, head);
+    case FRAME_OPEN:
+    case FRAME_ROSTERS:
+        return answer_quorum(work, head);
     case FRAME_HELLO:
     case FRAME_KIND_END:
         break;

@@ -49,6 +49,8 @@ struct err worker_start(struct worker *worker, const struct worker_config *confi
     TRY(session_pool_open(&worker->pool, &worker->login, channels));
     TRY(learn(worker));
     worker->probe.found.sessions = worker->pool.count;
+    newborns_init(&worker->newborns);
+    judge_init(&worker->judge, config, worker->module.serial);
     return err_ok();
 }
 
@@ -83,5 +85,7 @@ void worker_clear(struct worker *worker)
 {
     session_pool_clear(&worker->pool);
     object_map_clear(&worker->objects);
+    newborns_clear(&worker->newborns);
+    judge_clear(&worker->judge);
     login_clear(&worker->login);
 }

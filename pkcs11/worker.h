@@ -2,6 +2,8 @@
 #ifndef HSMGATE_PKCS11_WORKER_H
 #define HSMGATE_PKCS11_WORKER_H
 
+#include "pkcs11/judge.h"
+#include "pkcs11/newborns.h"
 #include "pkcs11/object.h"
 
 /* Nothing but the parts that lock themselves changes after worker_start. */
@@ -12,6 +14,8 @@ struct worker {
     struct session_pool pool;
     struct object_map objects;
     struct probe probe;
+    struct judge judge;
+    struct newborns newborns;
 };
 
 /* Logs in, opens up to `channels` sessions and learns what the token can do. The module is open

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/yaml.h"
 
@@ -40,6 +41,8 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_MAPPING("pin", CYAML_FLAG_DEFAULT, struct worker_config, pin, pin_fields),
     CYAML_FIELD_STRING_PTR("latch_dir", CYAML_FLAG_POINTER, struct worker_config, latch_dir, 1,
                            TEXT_MAX),
+    CYAML_FIELD_STRING_PTR("roster_root", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+                           struct worker_config, roster_root, 0, TEXT_MAX),
     CYAML_FIELD_UINT("approval_floor", CYAML_FLAG_OPTIONAL, struct worker_config, approval_floor),
     CYAML_FIELD_END,
 };
@@ -71,6 +74,13 @@ static struct complaint check_pin(const struct worker_pin *pin)
     return (struct complaint){0};
 }
 
+/* All of it or nothing: a root that is read wrongly would shut the glass for ever. */
+static bool is_digest(const char *text)
+{
+    const size_t digits = (size_t)2 * SHA256_LEN;
+    return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
+}
+
 static struct complaint check(const struct worker_config *config)
 {
     if (config->module[0] != '/') {
@@ -84,6 +94,9 @@ static struct complaint check(const struct worker_config *config)
     }
     if (config->approval_floor == 1 || config->approval_floor > APPROVALS_MAX) {
         return (struct complaint){"approval_floor", "must be 0, or 2 to 255"};
+    }
+    if (config->roster_root != NULL && !is_digest(config->roster_root)) {
+        return (struct complaint){"roster_root", "must be 64 lower-case hex digits (SHA-256)"};
     }
     return check_pin(&config->pin);
 }

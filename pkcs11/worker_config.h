@@ -22,7 +22,8 @@ struct worker_config {
     char *init_args; /* for C_Initialize's pReserved, or NULL */
     struct worker_token token;
     struct worker_pin pin;
-    char *latch_dir;         /* folder of the PIN latch and the probe's result */
+    char *latch_dir; /* folder of the PIN latch, the probe's result, and what was seen and spent */
+    char *roster_root; /* SHA-256 of the root roster, 64 hex digits; NULL: no quorum is believed */
     uint32_t approval_floor; /* approvals that every key of the token demands: 0, or 2 and more */
 };
 

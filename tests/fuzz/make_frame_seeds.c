@@ -57,6 +57,8 @@ int main(int argc, char **argv)
         return 2;
     }
     seed_frames(argv[1], FRAME_RUN, "run", 3);
+    seed_frames(argv[1], FRAME_OPEN, "open", 1);
+    seed_frames(argv[1], FRAME_ROSTERS, "rosters", 1);
     seed_frames(argv[1], FRAME_GENERATE, "generate", 1);
     seed_frames(argv[1], FRAME_DESTROY, "destroy", 1);
     seed_frames(argv[1], FRAME_ADOPT, "adopt", 1);

@@ -23,7 +23,7 @@
 #include "base/sync.h"
 
 #define SECRET_MAX 64
-#define CALLS      6
+#define CALLS      8
 
 struct token {
     char *name;
@@ -34,6 +34,7 @@ struct token {
     struct fake_fault fault;
     unsigned calls[CALLS];
     unsigned decryptions;
+    struct buf permission;
 };
 
 /* A key as it is in its file. */
@@ -64,6 +65,7 @@ struct token *fake_token_open(const char *name, const char *folder)
 void fake_token_close(struct token *token)
 {
     sync_destroy(&token->mutex, NULL);
+    buf_clear(&token->permission);
     mem_free(token->name);
     mem_free(token->folder);
     mem_free(token);
@@ -321,6 +323,40 @@ struct err token_destroy(struct token *token, struct span cka_id, int64_t deadli
     struct fake_fault fault = due_fault(token, FAKE_DESTROY);
     TRY(before(&fault));
     return after(&fault, destroy(token, cka_id));
+}
+
+struct span fake_token_permission(struct token *token)
+{
+    return buf_span(&token->permission);
+}
+
+/* Its permission is believed: whether the worker refuses is a fault's to say. */
+struct err token_destroy_approved(struct token *token, struct span cka_id, struct span permission,
+                                  int64_t deadline_ns)
+{
+    buf_reset(&token->permission);
+    TRY(buf_append(&token->permission, permission));
+    return token_destroy(token, cka_id, deadline_ns);
+}
+
+struct err token_open_sealed(struct token *token, const struct token_opening *opening,
+                             int64_t deadline_ns, struct buf *out_jwe)
+{
+    (void)opening;
+    (void)deadline_ns;
+    struct fake_fault fault = due_fault(token, FAKE_OPEN);
+    TRY(before(&fault));
+    TRY(after(&fault, err_ok()));
+    return buf_append_text(out_jwe, FAKE_TOKEN_JWE);
+}
+
+struct err token_show_rosters(struct token *token, struct span bundle, int64_t deadline_ns)
+{
+    (void)bundle;
+    (void)deadline_ns;
+    struct fake_fault fault = due_fault(token, FAKE_ROSTERS);
+    TRY(before(&fault));
+    return after(&fault, err_ok());
 }
 
 /* What the public half has in common with the private one, and the other end of its uses. */

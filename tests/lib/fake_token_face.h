@@ -5,7 +5,16 @@
 
 #include "pkcs11/token.h"
 
-enum fake_call { FAKE_NONE, FAKE_GENERATE, FAKE_DESTROY, FAKE_RUN, FAKE_INVENTORY, FAKE_ADOPT };
+enum fake_call {
+    FAKE_NONE,
+    FAKE_GENERATE,
+    FAKE_DESTROY,
+    FAKE_RUN,
+    FAKE_INVENTORY,
+    FAKE_ADOPT,
+    FAKE_OPEN,
+    FAKE_ROSTERS
+};
 enum fake_action {
     FAKE_REFUSE,  /* the call does nothing and gives the fault's code */
     FAKE_LOSE,    /* the call does its work and gives the fault's code all the same */
@@ -22,6 +31,9 @@ struct fake_fault {
     void (*hook)(void *arg); /* or NULL: runs when the fault is due, after the call's work */
     void *arg;
 };
+
+/* What a sealed answer of its looks like: it opens for nobody. */
+#define FAKE_TOKEN_JWE "eyJhbGciOiJFQ0RILUVTIn0..aXY.Y2lwaGVydGV4dA.dGFn"
 
 /* The folder must exist. Free with fake_token_close. */
 struct token *fake_token_open(const char *name, const char *folder);
@@ -40,6 +52,8 @@ size_t fake_token_count(struct token *token);
 /* Calls so far, those that failed too. */
 unsigned fake_token_calls(struct token *token, enum fake_call call);
 unsigned fake_token_decryptions(struct token *token);
+/* The permission that the last destruction came with; empty: none did. Lives until the next. */
+struct span fake_token_permission(struct token *token);
 /* The label that the key was made with, in a buffer of TOKEN_TEXT_MAX + 1 bytes; fails the test
  * when there is none. */
 void fake_token_label(struct token *token, struct span cka_id, char *out);

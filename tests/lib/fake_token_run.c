@@ -401,6 +401,34 @@ struct err token_destroy(struct token *token, struct span cka_id, int64_t deadli
     abort();
 }
 
+struct err token_destroy_approved(struct token *token, struct span cka_id, struct span permission,
+                                  int64_t deadline_ns)
+{
+    (void)token;
+    (void)cka_id;
+    (void)permission;
+    (void)deadline_ns;
+    abort();
+}
+
+struct err token_open_sealed(struct token *token, const struct token_opening *opening,
+                             int64_t deadline_ns, struct buf *out_jwe)
+{
+    (void)token;
+    (void)opening;
+    (void)deadline_ns;
+    (void)out_jwe;
+    abort();
+}
+
+struct err token_show_rosters(struct token *token, struct span bundle, int64_t deadline_ns)
+{
+    (void)token;
+    (void)bundle;
+    (void)deadline_ns;
+    abort();
+}
+
 struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
                            size_t *out_count)
 {

@@ -55,9 +55,16 @@ enum action {
     ACTION_ITEM_UNFIT, /* likewise for the item */
     ACTION_UNFIT_MUTE, /* FRAME_UNFIT without an item that says why */
     ACTION_UNFIT_ODD,  /* FRAME_UNFIT for a reason that there is not */
-    ACTION_RENAMED,    /* another CKA_ID */
-    ACTION_ODD_BITS,   /* attributes that there are not */
-    ACTION_FEW,        /* the hello names one session only */
+    ACTION_UNAPPROVED, /* FRAME_UNAPPROVED for the whole call, with a reason */
+    ACTION_ITEM_UNAPPROVED,
+    ACTION_UNAPPROVED_MUTE, /* without a reason */
+    ACTION_UNAPPROVED_ODD,  /* a reason that cannot be printed */
+    ACTION_ITEM_UNAPPROVED_MUTE,
+    ACTION_SPENT,
+    ACTION_UNPINNED,
+    ACTION_RENAMED,  /* another CKA_ID */
+    ACTION_ODD_BITS, /* attributes that there are not */
+    ACTION_FEW,      /* the hello names one session only */
     ACTION_COUNT
 };
 
@@ -91,6 +98,13 @@ static const char *const action_names[ACTION_COUNT] = {
     [ACTION_ITEM_UNFIT] = "item-unfit",
     [ACTION_UNFIT_MUTE] = "unfit-mute",
     [ACTION_UNFIT_ODD] = "unfit-odd",
+    [ACTION_UNAPPROVED] = "unapproved",
+    [ACTION_ITEM_UNAPPROVED] = "item-unapproved",
+    [ACTION_UNAPPROVED_MUTE] = "unapproved-mute",
+    [ACTION_UNAPPROVED_ODD] = "unapproved-odd",
+    [ACTION_ITEM_UNAPPROVED_MUTE] = "item-unapproved-mute",
+    [ACTION_SPENT] = "spent",
+    [ACTION_UNPINNED] = "unpinned",
     [ACTION_RENAMED] = "renamed",
     [ACTION_ODD_BITS] = "odd-bits",
     [ACTION_FEW] = "few",
@@ -101,25 +115,33 @@ static const struct {
     enum action action;
     enum frame_class class;
     bool whole;
-    uint32_t bytes; /* of the item, which comes with a whole refusal then */
+    uint32_t bytes;   /* of the item, which comes with a whole refusal then … */
+    const char *text; /* … and its input, or NULL */
 } refusals[] = {
-    {ACTION_PIN, FRAME_PIN, true, 0},
-    {ACTION_LOST, FRAME_DEVICE_LOST, true, 0},
-    {ACTION_WAIT_LOST, FRAME_DEVICE_LOST, true, 0},
-    {ACTION_WAIT_PIN, FRAME_PIN, true, 0},
-    {ACTION_ITEM_LOST, FRAME_DEVICE_LOST, false, 0},
-    {ACTION_ITEM_PIN, FRAME_PIN, false, 0},
-    {ACTION_ITEM_STALE, FRAME_STALE_EPOCH, false, 0},
-    {ACTION_UNSUPPORTED, FRAME_UNSUPPORTED, false, 0},
-    {ACTION_CAPACITY, FRAME_CAPACITY, true, 0},
-    {ACTION_MISTAKE, FRAME_OUR_MISTAKE, false, 0},
-    {ACTION_EXISTS, FRAME_EXISTS, false, 0},
-    {ACTION_SWAPPED, FRAME_KEY_SWAPPED, false, 0},
-    {ACTION_GONE, FRAME_KEY_MISSING, true, 0},
-    {ACTION_UNFIT, FRAME_UNFIT, true, FRAME_UNFIT_SEVERAL},
-    {ACTION_ITEM_UNFIT, FRAME_UNFIT, false, FRAME_UNFIT_SEVERAL},
-    {ACTION_UNFIT_MUTE, FRAME_UNFIT, true, 0},
-    {ACTION_UNFIT_ODD, FRAME_UNFIT, true, FRAME_UNFIT_END},
+    {ACTION_PIN, FRAME_PIN, true, 0, NULL},
+    {ACTION_LOST, FRAME_DEVICE_LOST, true, 0, NULL},
+    {ACTION_WAIT_LOST, FRAME_DEVICE_LOST, true, 0, NULL},
+    {ACTION_WAIT_PIN, FRAME_PIN, true, 0, NULL},
+    {ACTION_ITEM_LOST, FRAME_DEVICE_LOST, false, 0, NULL},
+    {ACTION_ITEM_PIN, FRAME_PIN, false, 0, NULL},
+    {ACTION_ITEM_STALE, FRAME_STALE_EPOCH, false, 0, NULL},
+    {ACTION_UNSUPPORTED, FRAME_UNSUPPORTED, false, 0, NULL},
+    {ACTION_CAPACITY, FRAME_CAPACITY, true, 0, NULL},
+    {ACTION_MISTAKE, FRAME_OUR_MISTAKE, false, 0, NULL},
+    {ACTION_EXISTS, FRAME_EXISTS, false, 0, NULL},
+    {ACTION_SWAPPED, FRAME_KEY_SWAPPED, false, 0, NULL},
+    {ACTION_GONE, FRAME_KEY_MISSING, true, 0, NULL},
+    {ACTION_UNFIT, FRAME_UNFIT, true, FRAME_UNFIT_SEVERAL, NULL},
+    {ACTION_ITEM_UNFIT, FRAME_UNFIT, false, FRAME_UNFIT_SEVERAL, NULL},
+    {ACTION_UNFIT_MUTE, FRAME_UNFIT, true, 0, NULL},
+    {ACTION_UNFIT_ODD, FRAME_UNFIT, true, FRAME_UNFIT_END, NULL},
+    {ACTION_UNAPPROVED, FRAME_UNAPPROVED, true, 0, "two people are missing"},
+    {ACTION_ITEM_UNAPPROVED, FRAME_UNAPPROVED, false, 0, "two people are missing"},
+    {ACTION_UNAPPROVED_MUTE, FRAME_UNAPPROVED, true, 0, NULL},
+    {ACTION_UNAPPROVED_ODD, FRAME_UNAPPROVED, true, 0, "two people\nare missing"},
+    {ACTION_ITEM_UNAPPROVED_MUTE, FRAME_UNAPPROVED, false, 0, NULL},
+    {ACTION_SPENT, FRAME_SPENT, true, 0, NULL},
+    {ACTION_UNPINNED, FRAME_UNPINNED, true, 0, NULL},
 };
 
 struct step {
@@ -333,6 +355,11 @@ static void spoil_outputs(struct scratch *scratch, enum action action, struct fr
     }
 }
 
+static struct span text_of(const char *text)
+{
+    return text != NULL ? span_text(text) : (struct span){0};
+}
+
 static void spoil_classes(enum action action, struct frame_head *head, struct frame_item *items)
 {
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
@@ -341,14 +368,16 @@ static void spoil_classes(enum action action, struct frame_head *head, struct fr
         }
         if (refusals[i].whole) {
             head->class = refusals[i].class;
-            head->count = refusals[i].bytes > 0 ? 1 : 0;
+            head->count = refusals[i].bytes > 0 || refusals[i].text != NULL ? 1 : 0;
             items[0] = (struct frame_item){.class = refusals[i].class, .bytes = refusals[i].bytes};
+            items[0].input = text_of(refusals[i].text);
         } else {
             struct frame_item *last = &items[head->count - 1];
             *last = (struct frame_item){.key = last->key,
                                         .class = refusals[i].class,
                                         .ckr = 0x30,
                                         .bytes = refusals[i].bytes};
+            last->input = text_of(refusals[i].text);
         }
     }
 }
@@ -394,7 +423,16 @@ static void answer(int fd, const struct frame_head *request, struct span body)
             generate(scratch, &items[i], &replies[i]);
         } else if (request->kind == FRAME_ADOPT) {
             adopt(scratch, &items[i], &replies[i]);
-        } else {
+        } else if (request->kind == FRAME_OPEN) {
+            /* what it got, in the shape of a JWE */
+            replies[i].input = filled(scratch, 1, 'J', (struct span){0});
+            replies[i].input = filled(scratch, 2, '.', replies[i].input);
+            replies[i].input = filled(scratch, 1, 'I', replies[i].input);
+            replies[i].input = filled(scratch, 1, '.', replies[i].input);
+            replies[i].input = filled(scratch, items[i].iv.len, 'C', replies[i].input);
+            replies[i].input = filled(scratch, 1, '.', replies[i].input);
+            replies[i].input = filled(scratch, 1, 'T', replies[i].input);
+        } else if (request->kind == FRAME_DESTROY) {
             destroy(&items[i], &replies[i]);
         }
     }

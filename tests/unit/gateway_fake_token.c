@@ -40,6 +40,31 @@ void fake_token_signs(enum fake_honesty honesty)
     signs = honesty;
 }
 
+/* Likewise, while the gateway's own threads show it rosters. */
+static _Atomic enum err_code judgement;
+static const char *_Atomic judged_why;
+static struct {
+    _Atomic size_t openings, rosters, permissions;
+} shown;
+
+void fake_token_judges(enum err_code code, const char *detail)
+{
+    judged_why = detail;
+    judgement = code;
+}
+
+struct fake_shown fake_token_shown(void)
+{
+    return (struct fake_shown){shown.openings, shown.rosters, shown.permissions};
+}
+
+static struct err judged(void)
+{
+    enum err_code code = judgement;
+    ENSURE(code == ERR_OK, code, "%s", judged_why);
+    return err_ok();
+}
+
 struct token *fake_token_make(const char *name)
 {
     struct token *token = mem_alloc(sizeof(*token));
@@ -188,6 +213,37 @@ struct err token_destroy(struct token *token, struct span cka_id, int64_t deadli
     return scripted();
 }
 
+struct err token_destroy_approved(struct token *token, struct span cka_id, struct span permission,
+                                  int64_t deadline_ns)
+{
+    shown.permissions++;
+    assert_true(permission.len > 0);
+    TRY(judged());
+    return token_destroy(token, cka_id, deadline_ns);
+}
+
+struct err token_open_sealed(struct token *token, const struct token_opening *opening,
+                             int64_t deadline_ns, struct buf *out_jwe)
+{
+    (void)token;
+    (void)deadline_ns;
+    shown.openings++;
+    assert_true(opening->bundle.len > 0 && opening->ciphertext.len > 0);
+    TRY(scripted());
+    TRY(judged());
+    return buf_append_text(out_jwe, FAKE_JWE);
+}
+
+struct err token_show_rosters(struct token *token, struct span bundle, int64_t deadline_ns)
+{
+    (void)token;
+    (void)deadline_ns;
+    shown.rosters++;
+    assert_true(bundle.len > 0);
+    TRY(scripted());
+    return judged();
+}
+
 /* Private halves only. */
 struct err token_inventory(struct token *token, int64_t deadline_ns, struct token_object **out,
                            size_t *out_count)
@@ -217,9 +273,21 @@ struct err token_canary(struct token *token, int64_t deadline_ns)
     return scripted();
 }
 
+static void (*status_hook)(void);
+
+void fake_token_on_status(void (*hook)(void))
+{
+    status_hook = hook;
+}
+
 void token_status(struct token *token, struct token_status *out)
 {
     (void)token;
+    if (status_hook != NULL) {
+        void (*hook)(void) = status_hook;
+        status_hook = NULL;
+        hook();
+    }
     *out = (struct token_status){
         .state = TOKEN_READY,
         .epoch = 3,

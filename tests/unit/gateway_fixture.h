@@ -75,6 +75,19 @@ void fake_token_fail(enum err_code code);
 /* From now on its signatures are over something else, or no longer. */
 enum fake_honesty { FAKE_HONEST, FAKE_LYING };
 void fake_token_signs(enum fake_honesty honesty);
+/* What the worker says when the glass is to be broken, rosters are shown, or material is destroyed
+ * with a permission: a refusal of this code and detail, or ERR_OK: FAKE_JWE. `detail` is static. */
+#define FAKE_JWE "eyJhbGciOiJFQ0RILUVTIn0..aXY.Y2lwaGVydGV4dA.dGFn"
+void fake_token_judges(enum err_code code, const char *detail);
+/* Runs once, when the token is next asked how it is: between two steps of the gateway. */
+void fake_token_on_status(void (*hook)(void));
+/* What it was shown so far, refused or not. */
+struct fake_shown {
+    size_t openings;
+    size_t rosters;
+    size_t permissions;
+};
+struct fake_shown fake_token_shown(void);
 struct token *fake_token_make(const char *name);
 /* Puts a P-256 pair on the token that somebody else made, with these attributes (1u << enum
  * token_attribute). */

@@ -435,7 +435,7 @@ static void test_approvals(void **state)
                                   .input = buf_span(&sealed.output)};
         err = token_run(token, TOKEN_DECRYPT, &open, 1, SOON);
         assert_int_equal(err.code, ERR_OK);
-        assert_int_equal(open.result.code, approvals == 0 ? ERR_OK : ERR_UNSUPPORTED_BY_TOKEN);
+        assert_int_equal(open.result.code, approvals == 0 ? ERR_OK : ERR_APPROVAL_REQUIRED);
         clear(&sealed);
         clear(&open);
     }

@@ -31,6 +31,7 @@ static void every_code_has_its_status(void **state)
         {ERR_CONFLICT, 409},
         {ERR_INVALID_STATE, 409},
         {ERR_KEY_EXHAUSTED, 409},
+        {ERR_APPROVAL_REQUIRED, 403},
         {ERR_DUAL_ROLE, 409},
         {ERR_RATE_LIMITED, 429},
         {ERR_TOKEN_UNAVAILABLE, 503},

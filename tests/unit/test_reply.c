@@ -31,6 +31,9 @@ static const struct {
     {FRAME_UNSUPPORTED, TOKEN_DECRYPT, ERR_UNSUPPORTED_BY_TOKEN, false, false},
     {FRAME_EXISTS, TOKEN_SIGN, ERR_CONFLICT, false, false},
     {FRAME_UNFIT, TOKEN_SIGN, ERR_UNSUPPORTED_OPERATION, false, false},
+    {FRAME_UNAPPROVED, TOKEN_DECRYPT, ERR_APPROVAL_REQUIRED, false, false},
+    {FRAME_SPENT, TOKEN_DECRYPT, ERR_CONFLICT, false, false},
+    {FRAME_UNPINNED, TOKEN_DECRYPT, ERR_INVALID_STATE, false, true},
 };
 
 static void test_classes(void **state)
@@ -42,6 +45,40 @@ static void test_classes(void **state)
         assert_int_equal(reply_is_lost(class), class_cases[i].lost);
         assert_int_equal(reply_is_alarm(class), class_cases[i].alarm);
         assert_non_null(reply_class_name(class));
+    }
+}
+
+static void test_reasons(void **state)
+{
+    (void)state;
+    char longest[FRAME_REASON_MAX + 2];
+    struct err err = err_ok();
+    memset(longest, '~', sizeof(longest));
+    assert_true(reply_unapproved(span_of(longest, FRAME_REASON_MAX), &err));
+    assert_int_equal(err.code, ERR_APPROVAL_REQUIRED);
+    assert_int_equal(strlen(err.detail), FRAME_REASON_MAX);
+    assert_true(reply_unapproved(span_text("one %s is missing"), &err));
+    assert_string_equal(err.detail, "one %s is missing");
+    assert_false(reply_unapproved(span_of(longest, FRAME_REASON_MAX + 1), &err));
+    assert_false(reply_unapproved(span_text(""), &err));
+    assert_false(reply_unapproved(span_text("one\x1b[0m"), &err));
+    assert_false(reply_unapproved(span_text("one\xc3\xa4"), &err));
+}
+
+static void test_sealed(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a..b.c.d", "aA0-_..b..d"};
+    static const char *const bad[] = {"",          "a",          "..b.c.d", "a.k.b.c.d",
+                                      "a...c.d",   "a..b.c.",    "a..b.c",  "a..b.c.d.",
+                                      "a..b.c.d=", "a..b.c d.d", "....",    "a..b.+.d"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_int_equal(reply_check_sealed(span_text(good[i])).code, ERR_OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (reply_check_sealed(span_text(bad[i])).code != ERR_CORRUPT) {
+            fail_msg("%s", bad[i]);
+        }
     }
 }
 
@@ -336,7 +373,8 @@ static void test_unfit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_classes),     cmocka_unit_test(test_items),
+        cmocka_unit_test(test_classes),     cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_sealed),      cmocka_unit_test(test_items),
         cmocka_unit_test(test_oaep),        cmocka_unit_test(test_secret_keys),
         cmocka_unit_test(test_public_keys), cmocka_unit_test(test_adopted),
         cmocka_unit_test(test_unfit),

@@ -922,7 +922,7 @@ static void test_adopt_with_approvals(void **state)
                                   .input = span_of(junk, sizeof(junk))};
         assert_int_equal(run(TOKEN_ENCRYPT, &item, NULL), FRAME_OK);
         assert_int_equal(run(TOKEN_DECRYPT, &item, NULL),
-                         approvals == 0 ? FRAME_CALLER_DATA : FRAME_UNSUPPORTED);
+                         approvals == 0 ? FRAME_CALLER_DATA : FRAME_UNAPPROVED);
     }
     end();
 }

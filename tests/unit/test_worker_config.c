@@ -17,6 +17,8 @@
 #define GOOD \
     "module: /lib/m.so\ntoken:\n  label: a token\npin:\n  file: /etc/pin\nlatch_dir: /var/state\n"
 
+#define ROOT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static char folder[64];
 static char *path;
 
@@ -48,7 +50,8 @@ static void test_good(void **state)
     (void)state;
     CLEANUP(buf_clear) struct buf message = {0};
     CLEANUP(worker_config_free_at) struct worker_config *config = NULL;
-    write_text(GOOD "init_args: \"configdir='sql:/x'\"\napproval_floor: 2\n");
+    write_text(GOOD "init_args: \"configdir='sql:/x'\"\napproval_floor: 2\n"
+                    "roster_root: " ROOT "\n");
     struct err err = worker_config_load(path, &config, &message);
     assert_int_equal(err.code, ERR_OK);
     assert_string_equal(config->module, "/lib/m.so");
@@ -57,6 +60,7 @@ static void test_good(void **state)
     assert_null(config->token.serial);
     assert_string_equal(config->pin.file, "/etc/pin");
     assert_int_equal(config->approval_floor, 2);
+    assert_string_equal(config->roster_root, ROOT);
 }
 
 static void test_bad(void **state)
@@ -83,6 +87,10 @@ static void test_bad(void **state)
          ":6: latch_dir: must be an absolute path"},
         {GOOD "approval_floor: 1\n", ":7: approval_floor: must be 0, or 2 to 255"},
         {GOOD "approval_floor: 256\n", ":7: approval_floor: must be 0, or 2 to 255"},
+        {GOOD "roster_root: \"\"\n", ":7: roster_root: must be 64 lower-case hex digits"},
+        {GOOD "roster_root: " ROOT "0\n", ":7: roster_root: must be 64 lower-case hex digits"},
+        {GOOD "roster_root: A123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
+         ":7: roster_root: must be 64 lower-case hex digits"},
         {GOOD "so_pin: 1\n", ":7: so_pin: unknown option"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -595,7 +595,12 @@ static void test_approval(void **state)
     struct outcome sealed = run(TOKEN_ENCRYPT, &item);
     assert_int_equal(sealed.class, FRAME_OK);
     struct frame_item open = sealed_item(&key, aad, &sealed);
-    assert_int_equal(class_of(TOKEN_DECRYPT, &open), FRAME_UNSUPPORTED);
+    assert_int_equal(class_of(TOKEN_DECRYPT, &open), FRAME_UNAPPROVED);
+    /* a data key that is shown was never wrapped at all */
+    struct frame_item made = {.key = key, .mechanism = TOKEN_AES_GCM, .aad = aad, .bytes = 32};
+    assert_int_equal(class_of(TOKEN_DATA_KEY, &made), FRAME_OK);
+    made.reveal = true;
+    assert_int_equal(class_of(TOKEN_DATA_KEY, &made), FRAME_UNAPPROVED);
     clear(&sealed);
 }
 
@@ -612,7 +617,7 @@ static void test_approval_floor(void **state)
     softhsm_write_config(&softhsm, "approval_floor: 2\n");
     worker_process_start(&strict, softhsm.config, 1);
     struct outcome refused = run_on(&strict, 0, TOKEN_DECRYPT, &open);
-    assert_int_equal(refused.class, FRAME_UNSUPPORTED);
+    assert_int_equal(refused.class, FRAME_UNAPPROVED);
     assert_int_equal(class_of(TOKEN_DECRYPT, &open), FRAME_OK);
     softhsm_write_config(&softhsm, "");
     assert_int_equal(worker_process_stop(&strict), 0);
