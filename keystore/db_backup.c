@@ -173,6 +173,18 @@ static struct err skip_numbers(struct db *db)
                   ARRAY_LEN(values), NULL);
 }
 
+/* What was waiting may have been carried out since, or denied: people are asked again. */
+static struct err cancel_requests(struct db *db, int64_t now)
+{
+    struct db_value values[] = {db_integer(REQUEST_CANCELLED), db_integer(now),
+                                db_text("the key store was restored from a backup"),
+                                db_integer(REQUEST_PENDING), db_integer(REQUEST_APPROVED)};
+    return db_run(db,
+                  "UPDATE requests SET state = $1, changed_at = $2, outcome = $3"
+                  " WHERE state IN ($4, $5)",
+                  values, ARRAY_LEN(values), NULL);
+}
+
 static struct err become_original(struct db *db, int64_t now)
 {
     TRY(doubt_counters(db));
@@ -180,6 +192,7 @@ static struct err become_original(struct db *db, int64_t now)
     TRY(delay_destructions(db, now));
     TRY(forget_unfinished(db));
     TRY(skip_numbers(db));
+    TRY(cancel_requests(db, now));
     return db_run(db, "DELETE FROM copy", NULL, 0, NULL);
 }
 

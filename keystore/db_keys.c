@@ -56,6 +56,9 @@ struct err db_keys_write(struct db *db, const struct key *key)
                                 db_integer(key->next_version),
                                 db_integer(facts->rotation.mode),
                                 db_integer(key->cached_until),
+                                db_integer(key->frozen.at),
+                                db_text(key->frozen.by),
+                                db_text(key->frozen.reason),
                                 db_uuid(&key->id)};
     size_t changed = 0;
     TRY(db_run(db,
@@ -63,7 +66,8 @@ struct err db_keys_write(struct db *db, const struct key *key)
                " labels = $5, rotation_every = $6, rotation_overlap = $7,"
                " rotation_publish_ahead = $8, rotation_max_uses = $9, jwt_max_ttl = $10,"
                " jwt_issuer = $11, jwt_audiences = $12, approval_group = $13, approval_m = $14,"
-               " next_version = $15, rotation_mode = $16, cached_until = $17 WHERE id = $18",
+               " next_version = $15, rotation_mode = $16, cached_until = $17, frozen_at = $18,"
+               " frozen_by = $19, frozen_reason = $20 WHERE id = $21",
                values, ARRAY_LEN(values), &changed));
     ENSURE(changed == 1, ERR_NOT_FOUND, "there is no such key");
     return err_ok();
@@ -93,6 +97,11 @@ struct err db_versions_insert(struct db *db, struct uuid key_id, const struct ve
                   values, ARRAY_LEN(values), NULL);
 }
 
+static struct db_value permission_of(const struct version *version)
+{
+    return version->has_permission ? db_uuid(&version->permission) : db_text(NULL);
+}
+
 struct err db_versions_write(struct db *db, struct uuid key_id, const struct version *version,
                              enum version_state from)
 {
@@ -110,6 +119,7 @@ struct err db_versions_write(struct db *db, struct uuid key_id, const struct ver
                                 db_integer(version->scheduled_from),
                                 db_integer(version->destroying ? 1 : 0),
                                 db_text(version->reason),
+                                permission_of(version),
                                 db_uuid(&key_id),
                                 db_integer(version->number),
                                 db_integer(from)};
@@ -118,8 +128,8 @@ struct err db_versions_write(struct db *db, struct uuid key_id, const struct ver
                "UPDATE versions SET state = $1, identity = $2, public_key = $3, activated_at = $4,"
                " retired_at = $5, destroy_at = $6, published_at = $7, promote_at = $8,"
                " entered_at = $9, entered_lived = $10, disabled_from = $11, scheduled_from = $12,"
-               " destroying = $13, reason = $14"
-               " WHERE key_id = $15 AND number = $16 AND state = $17",
+               " destroying = $13, reason = $14, permission = $15"
+               " WHERE key_id = $16 AND number = $17 AND state = $18",
                values, ARRAY_LEN(values), &changed));
     ENSURE(changed == 1, ERR_INVALID_STATE, "version %u is not %s any more", version->number,
            version_state_name(from));

@@ -13,7 +13,7 @@ static const char select_keys[] =
     "SELECT id, name, algorithm, purpose, token, owner, description, contact, classification,"
     " labels, rotation_every, rotation_overlap, rotation_publish_ahead, rotation_max_uses,"
     " jwt_max_ttl, jwt_issuer, jwt_audiences, approval_group, approval_m, created_at, next_version,"
-    " rotation_mode, cached_until FROM keys ORDER BY name";
+    " rotation_mode, cached_until, frozen_at, frozen_by, frozen_reason FROM keys ORDER BY name";
 
 static const char select_versions[] =
     "SELECT versions.key_id, versions.number, versions.state, versions.cka_id, versions.identity,"
@@ -23,7 +23,7 @@ static const char select_versions[] =
     " versions.adopted, versions.attributes, versions.count_unsure, versions.reason,"
     " versions.uses_reserved, versions.last_used_at, versions.protected_at, versions.protected_by,"
     " versions.opened_at, versions.opened_by, versions.jwt_expires_at, versions.raw_signature_at,"
-    " versions.rewrapped, versions.recorded_since"
+    " versions.rewrapped, versions.recorded_since, versions.permission"
     " FROM keys JOIN versions ON versions.key_id = keys.id ORDER BY keys.name, versions.number";
 
 struct load {
@@ -125,6 +125,11 @@ static struct err read_version(struct db_rows *rows, struct uuid key_id, struct 
     if (public_key.len > 0) {
         version.public_key = span_of(mem_copy(public_key.data, public_key.len), public_key.len);
     }
+    size_t permission_len = 0;
+    TRY(copy_bytes(db_bytes_at(rows, 31), version.permission.bytes, UUID_LEN, &permission_len));
+    ENSURE(permission_len == 0 || permission_len == UUID_LEN, ERR_CORRUPT,
+           "a stored version's permission is damaged");
+    version.has_permission = permission_len > 0;
     const char *reason = db_text_at(rows, 20);
     version.reason = reason != NULL ? mem_text(reason) : NULL;
     version.uses = read_uses(rows, key_id, version.number);
@@ -170,7 +175,10 @@ static struct err read_key(struct db_rows *rows, struct facts_text *text, struct
                       .token = db_text_at(rows, 4),
                       .created_at = db_integer_at(rows, 19),
                       .next_version = (uint32_t)db_integer_at(rows, 20),
-                      .cached_until = db_integer_at(rows, 22)};
+                      .cached_until = db_integer_at(rows, 22),
+                      .frozen = {.at = db_integer_at(rows, 23),
+                                 .by = db_text_at(rows, 24),
+                                 .reason = db_text_at(rows, 25)}};
     bool automatic = db_integer_at(rows, 21) == ROTATION_AUTOMATIC;
     key.facts = (struct key_facts){
         .owner = db_text_at(rows, 5),

@@ -117,7 +117,60 @@ static const char add_rotation[] =
     "INSERT INTO clock (id, lived, high_water) VALUES (1, 0, 0);"
     "CREATE TABLE copy (taken_at INTEGER NOT NULL PRIMARY KEY) STRICT";
 
-static const char *const migrations[] = {create_keys, create_grants, add_rotation};
+/* What a quorum decides: requests, the votes on them, and who the people are. Nothing of it is ever
+ * deleted. Kinds and choices are words of quorum.h; states are the numbers of enum request_state (1
+ * and 2 wait; 3, 4, 8 and 9 are spent), and of enum version_state (7 and 8 are to be destroyed, and
+ * are). A vote's number is the order of arrival, because clocks go back. Rosters are a chain:
+ * number 1 alone has nobody who agreed to it. */
+static const char add_quorum[] =
+    "ALTER TABLE keys ADD COLUMN frozen_at INTEGER NOT NULL DEFAULT 0 CHECK (frozen_at >= 0);"
+    "ALTER TABLE keys ADD COLUMN frozen_by TEXT;"
+    "ALTER TABLE keys ADD COLUMN frozen_reason TEXT;"
+    "ALTER TABLE versions ADD COLUMN permission BLOB"
+    " CHECK (permission IS NULL OR (length(permission) = 16 AND state IN (7, 8)));"
+    "CREATE TABLE requests ("
+    " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+    " kind TEXT NOT NULL CHECK (kind IN ('open', 'destroy', 'rule', 'unfreeze')),"
+    " state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 9),"
+    " key_name TEXT NOT NULL CHECK (length(key_name) BETWEEN 3 AND 200),"
+    " version INTEGER NOT NULL CHECK (version BETWEEN 0 AND 2147483647),"
+    " requester TEXT NOT NULL CHECK (length(requester) > 0),"
+    " statement BLOB NOT NULL CHECK (length(statement) > 0),"
+    " ciphertext BLOB NOT NULL CHECK ((length(ciphertext) > 0) = (kind = 'open')),"
+    " context BLOB NOT NULL CHECK (kind = 'open' OR length(context) = 0),"
+    " created_at INTEGER NOT NULL,"
+    " expires_at INTEGER NOT NULL CHECK (expires_at > created_at),"
+    " changed_at INTEGER NOT NULL,"
+    " outcome TEXT,"
+    " result BLOB NOT NULL DEFAULT x'' CHECK (length(result) IN (0, 32)),"
+    " audit_seq INTEGER NOT NULL DEFAULT 0 CHECK (audit_seq >= 0),"
+    " CHECK (length(result) = 0 OR state IN (4, 8, 9)),"
+    " CHECK (audit_seq = 0 OR state IN (3, 4, 8, 9))"
+    ") STRICT;"
+    "CREATE INDEX requests_by_time ON requests (created_at, id);"
+    "CREATE INDEX requests_by_state ON requests (state);"
+    "CREATE INDEX requests_that_wait ON requests (expires_at) WHERE state IN (1, 2);"
+    "CREATE TABLE votes ("
+    " number INTEGER NOT NULL PRIMARY KEY,"
+    " request_id BLOB NOT NULL REFERENCES requests (id),"
+    " voter TEXT NOT NULL CHECK (length(voter) BETWEEN 1 AND 63),"
+    " choice TEXT NOT NULL CHECK (choice IN ('approve', 'deny')),"
+    " format TEXT NOT NULL CHECK (format IN ('raw', 'sshsig')),"
+    " signed_at TEXT NOT NULL,"
+    " signature BLOB NOT NULL CHECK (length(signature) > 0),"
+    " received_at INTEGER NOT NULL,"
+    " UNIQUE (request_id, voter, choice)"
+    ") STRICT;"
+    "CREATE INDEX votes_by_voter ON votes (voter, received_at);"
+    "CREATE TABLE rosters ("
+    " number INTEGER NOT NULL PRIMARY KEY CHECK (number >= 1),"
+    " roster BLOB NOT NULL CHECK (length(roster) > 0),"
+    " statement BLOB NOT NULL CHECK ((length(statement) = 0) = (number = 1)),"
+    " votes TEXT NOT NULL CHECK ((votes = '') = (number = 1)),"
+    " added_at INTEGER NOT NULL"
+    ") STRICT";
+
+static const char *const migrations[] = {create_keys, create_grants, add_rotation, add_quorum};
 
 static struct err current_number(struct db *db, int64_t *out)
 {

@@ -97,6 +97,8 @@ static struct key place_key(struct arena *arena, const struct key *draft)
     key.facts.contact = arena_text(arena, draft->facts.contact);
     key.facts.jwt.issuer = arena_text(arena, draft->facts.jwt.issuer);
     key.facts.approval.group = arena_text(arena, draft->facts.approval.group);
+    key.frozen.by = arena_text(arena, draft->frozen.by);
+    key.frozen.reason = arena_text(arena, draft->frozen.reason);
     return key;
 }
 

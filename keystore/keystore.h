@@ -62,11 +62,13 @@ struct version {
     int64_t entered_lived; /* … and the same on the lived clock, see struct lived_clock */
     enum version_state disabled_from;  /* where enabling leads back; 0: was never disabled */
     enum version_state scheduled_from; /* where cancelling a destruction leads back, likewise */
-    bool destroying;     /* its material may be gone already: only `destroyed` is left */
-    bool adopted;        /* its material was on the token before; then … */
-    uint32_t attributes; /* … what is odd about it, as bits of the token's face, for ever */
-    bool count_unsure;   /* its uses since a backup that was restored are not counted */
-    const char *reason;  /* the last one that a person gave for a move, or NULL */
+    bool destroying;        /* its material may be gone already: only `destroyed` is left */
+    bool adopted;           /* its material was on the token before; then … */
+    uint32_t attributes;    /* … what is odd about it, as bits of the token's face, for ever */
+    bool count_unsure;      /* its uses since a backup that was restored are not counted */
+    const char *reason;     /* the last one that a person gave for a move, or NULL */
+    bool has_permission;    /* a quorum let it be destroyed: … */
+    struct uuid permission; /* … the request that says so */
     struct uses *uses;
 };
 
@@ -111,6 +113,13 @@ struct key_facts {
     struct approval_rule approval;
 };
 
+/* Nothing of a frozen key is opened by a quorum until a quorum unfreezes it. */
+struct freeze {
+    int64_t at;         /* unix ms; 0: not frozen */
+    const char *by;     /* principal, or NULL */
+    const char *reason; /* or NULL */
+};
+
 /* Immutable; hold it with keystore_find or keystore_list, let go with key_release. */
 struct key {
     struct uuid id;
@@ -124,6 +133,7 @@ struct key {
     uint32_t next_version; /* the number that the next version will get */
     int64_t cached_until;  /* lived clock: until then somebody may have a key set from before its
                               publish_ahead was made shorter */
+    struct freeze frozen;
     const struct version *versions; /* ascending by number */
     size_t version_count;
 };
@@ -205,9 +215,11 @@ struct version_move {
     uint32_t number;
     enum version_state from;
     enum version_state to;
-    int64_t destroy_at; /* for VERSION_DESTROY_SCHEDULED */
-    int64_t lived;      /* the lived clock now */
-    const char *reason; /* kept with the version; NULL: what stands there stays */
+    int64_t destroy_at;            /* for VERSION_DESTROY_SCHEDULED */
+    int64_t lived;                 /* the lived clock now */
+    const char *reason;            /* kept with the version; NULL: what stands there stays */
+    const struct uuid *permission; /* to VERSION_DESTROY_SCHEDULED: the request that lets it be
+                                      destroyed; NULL: none */
 };
 /* All moves in one transaction or none: ERR_INVALID_STATE when one no longer stands in its `from`.
  * Sets activated_at (to active, but not back from disabled), retired_at (to retiring or retired,
@@ -216,9 +228,12 @@ struct version_move {
 MUST_USE struct err keystore_move(struct keystore *store, struct span name,
                                   const struct version_move *moves, size_t count, int64_t now);
 /* Writes that the token is about to be told to destroy a version that is scheduled for it: from
- * here on the material may be gone. ERR_INVALID_STATE. */
+ * here on the material may be gone. `out_first` (or NULL): it was not written before.
+ * ERR_INVALID_STATE. */
 MUST_USE struct err keystore_begin_destroy(struct keystore *store, struct span name,
-                                           uint32_t number);
+                                           uint32_t number, bool *out_first);
+/* Takes that back, when it is certain that nothing was destroyed. */
+MUST_USE struct err keystore_spare(struct keystore *store, struct span name, uint32_t number);
 /* Removes a pending version that never was used, and the key's row with it when it was the only
  * one. ERR_INVALID_STATE. */
 MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span name,
@@ -227,6 +242,11 @@ MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span na
  * the key is not any more what was seen: read it again. */
 MUST_USE struct err keystore_update(struct keystore *store, const struct key *seen,
                                     const struct key_facts *facts, int64_t cached_until);
+
+/* Freezes the key, or lets it go with `freeze` NULL. ERR_NOT_FOUND; ERR_INVALID_STATE when it is so
+ * already. */
+MUST_USE struct err keystore_freeze(struct keystore *store, struct span name,
+                                    const struct freeze *freeze);
 
 /* Keys that were made, changed, or came close to their limit of uses since the last call; waits for
  * one until the monotonic deadline. One caller; from its first call on, changes are gathered. */
@@ -433,5 +453,118 @@ MUST_USE struct err keystore_change_grants(struct keystore *store,
  * reference. */
 MUST_USE struct err grants_after(const struct grants *grants, const struct grant_change *change,
                                  const struct grants **out);
+
+/* --- requests that a quorum decides, their votes, and the rosters --- */
+
+/* Values are stored: never renumber. */
+enum request_state {
+    REQUEST_PENDING = 1,
+    REQUEST_APPROVED,
+    REQUEST_OPENING, /* spent: the token is about to be touched, or was */
+    REQUEST_OPENED,  /* what it asked for is done */
+    REQUEST_DENIED,
+    REQUEST_CANCELLED,
+    REQUEST_EXPIRED,
+    REQUEST_FAILED,
+    REQUEST_INDETERMINATE, /* a crash while opening: a person has to look */
+    REQUEST_STATE_END
+};
+const char *request_state_name(enum request_state state);
+bool request_state_by_name(struct span name, enum request_state *out);
+
+/* As it came in and was checked; the strings and spans live as long as the request. */
+struct request_vote {
+    const char *voter;
+    const char *choice;    /* `approve`, `deny` */
+    const char *format;    /* `raw`, `sshsig` */
+    const char *signed_at; /* the signed text */
+    struct span signature;
+    int64_t received_at; /* unix ms */
+};
+struct quorum_request {
+    struct uuid id;
+    const char *kind; /* statement_kind_name */
+    enum request_state state;
+    const char *key; /* name, or NULL */
+    uint32_t version;
+    const char *requester;
+    struct span statement;  /* canonical bytes */
+    struct span ciphertext; /* of `open`: the blob; else empty */
+    struct span context;    /* canonical */
+    int64_t created_at;
+    int64_t expires_at;
+    int64_t changed_at;  /* when it came into its state */
+    const char *outcome; /* one clause of why it ended so, or NULL */
+    struct span result;  /* SHA-256 of what was handed out, or empty */
+    uint64_t audit_seq;  /* the audit log's next sequence when it was spent; 0: was not */
+    const struct request_vote *votes; /* in the order in which they came */
+    size_t vote_count;
+};
+/* Of one requester, pending or approved at a time: each may hold a ciphertext. */
+#define REQUESTS_WAITING_MAX 100
+/* Writes a new one as pending; state, changed_at, outcome, result and votes are not read.
+ * ERR_CONFLICT when the id is taken, ERR_RATE_LIMITED when too many wait. */
+MUST_USE struct err keystore_put_request(struct keystore *store,
+                                         const struct quorum_request *request);
+/* Free with request_free. ERR_NOT_FOUND. */
+MUST_USE struct err keystore_find_request(struct keystore *store, struct uuid id,
+                                          const struct quorum_request **out);
+void request_free(const struct quorum_request *request); /* takes NULL */
+void request_free_at(const struct quorum_request *const *request);
+/* Newest first; those in `state` (0: any) and about `key` (empty: any), that come behind the
+ * request `after` (NULL: from the newest), up to `limit`, with votes. Free each, and the array with
+ * mem_free; or with request_list_free. */
+struct request_filter {
+    enum request_state state;
+    struct span key;
+    const struct uuid *after;
+    size_t limit;
+};
+/* Without their ciphertexts and contexts, of which there may be many megabytes. */
+MUST_USE struct err keystore_list_requests(struct keystore *store,
+                                           const struct request_filter *filter,
+                                           const struct quorum_request ***out, size_t *out_count);
+void request_list_free(const struct quorum_request **requests, size_t count);
+/* Those that wait (pending, approved) and whose expires_at is at or before `now`: their ids, up to
+ * `max`; out_next: when the next one will expire, 0: none waits. */
+MUST_USE struct err keystore_expired_requests(struct keystore *store, int64_t now, struct uuid *out,
+                                              size_t max, size_t *out_count, int64_t *out_next);
+/* One change of state, durable, only when it is in `from` now and the table of request.c allows it:
+ * ERR_INVALID_STATE names the state that it is in. */
+struct request_move {
+    enum request_state from;
+    enum request_state to;
+    const char *outcome; /* or NULL */
+    struct span result;  /* or empty */
+    uint64_t audit_seq;  /* to opening: the audit log's next sequence then; else 0: stays */
+};
+MUST_USE struct err keystore_move_request(struct keystore *store, struct uuid id,
+                                          const struct request_move *move, int64_t now);
+/* Adds a vote to a request that is pending or approved. ERR_INVALID_STATE; ERR_CONFLICT when the
+ * voter has voted the same way already. */
+MUST_USE struct err keystore_put_vote(struct keystore *store, struct uuid id,
+                                      const struct request_vote *vote);
+/* At start: what was being opened when the process ended is indeterminate now. */
+MUST_USE struct err keystore_settle_requests(struct keystore *store, int64_t now,
+                                             size_t *out_count);
+/* How many there are by state. */
+MUST_USE struct err keystore_count_requests(struct keystore *store,
+                                            uint64_t out[REQUEST_STATE_END]);
+/* When the voter last voted on anything; 0: never. */
+MUST_USE struct err keystore_last_vote(struct keystore *store, const char *voter,
+                                       int64_t *out_received_at);
+
+struct roster_row {
+    uint64_t number; /* from 1 */
+    struct span roster;
+    struct span statement; /* empty for number 1 */
+    struct span votes;     /* JSON array, empty for number 1 */
+    int64_t added_at;
+};
+/* ERR_CONFLICT unless it is the next number. */
+MUST_USE struct err keystore_put_roster(struct keystore *store, const struct roster_row *row);
+/* All, ascending; one block for mem_free (spans point into it). */
+MUST_USE struct err keystore_rosters(struct keystore *store, struct roster_row **out,
+                                     size_t *out_count);
 
 #endif

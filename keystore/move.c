@@ -26,6 +26,17 @@ static void enter(struct version *version, const struct version_move *move, int6
     }
 }
 
+/* It holds for the destruction that was scheduled with it, and for no later one. */
+static void set_permission(struct version *version, const struct version_move *move)
+{
+    static const struct uuid none;
+    if (move->to == VERSION_DESTROYED) {
+        return;
+    }
+    version->has_permission = move->to == VERSION_DESTROY_SCHEDULED && move->permission != NULL;
+    version->permission = version->has_permission ? *move->permission : none;
+}
+
 static void set_times(struct version *version, const struct version_move *move, int64_t now)
 {
     bool back = move->from == VERSION_DISABLED && version->activated_at != 0;
@@ -56,6 +67,7 @@ static struct err apply_move(struct draft *draft, const struct version_move *mov
     ENSURE(!version->destroying || move->to == VERSION_DESTROYED, ERR_INVALID_STATE,
            "version %u is being destroyed, its material may be gone", move->number);
     enter(version, move, now);
+    set_permission(version, move);
     set_times(version, move, now);
     return err_ok();
 }
@@ -110,7 +122,9 @@ struct err keystore_move(struct keystore *store, struct span name, const struct 
     return err;
 }
 
-static struct err begin_destroy_locked(struct keystore *store, struct span name, uint32_t number)
+/* `destroying`: what to write, and then what was written before. */
+static struct err mark_locked(struct keystore *store, struct span name, uint32_t number,
+                              bool *destroying)
 {
     CLEANUP(draft_clear) struct draft draft = {0};
     struct version *version = NULL;
@@ -119,18 +133,37 @@ static struct err begin_destroy_locked(struct keystore *store, struct span name,
     assert(version != NULL);
     ENSURE(version->state == VERSION_DESTROY_SCHEDULED, ERR_INVALID_STATE,
            "version %u is %s, not destroy-scheduled", number, version_state_name(version->state));
-    version->destroying = true;
+    bool before = version->destroying;
+    version->destroying = *destroying;
     TRY(db_begin(store->db));
     TRY(db_end(store->db,
                db_versions_write(store->db, draft.key.id, version, VERSION_DESTROY_SCHEDULED)));
     draft_show(store, &draft.key);
+    *destroying = before;
     return err_ok();
 }
 
-struct err keystore_begin_destroy(struct keystore *store, struct span name, uint32_t number)
+static struct err mark(struct keystore *store, struct span name, uint32_t number, bool *destroying)
 {
     sync_lock(&store->writer);
-    struct err err = begin_destroy_locked(store, name, number);
+    struct err err = mark_locked(store, name, number, destroying);
     sync_unlock(&store->writer);
     return err;
+}
+
+struct err keystore_begin_destroy(struct keystore *store, struct span name, uint32_t number,
+                                  bool *out_first)
+{
+    bool destroying = true;
+    TRY(mark(store, name, number, &destroying));
+    if (out_first != NULL) {
+        *out_first = !destroying;
+    }
+    return err_ok();
+}
+
+struct err keystore_spare(struct keystore *store, struct span name, uint32_t number)
+{
+    bool destroying = false;
+    return mark(store, name, number, &destroying);
 }

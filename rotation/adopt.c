@@ -66,7 +66,7 @@ struct err adopt_find(const struct adopting *adopting, struct adopted *out)
 {
     const struct rotation_adoption *adoption = adopting->adoption;
     struct token_selector which = {.label = adoption->label};
-    ENSURE(adopting->approvals == 0, ERR_UNSUPPORTED_OPERATION,
+    ENSURE(adopting->approval->m == 0, ERR_UNSUPPORTED_OPERATION,
            "a key that opens by approval has its rule in its CKA_ID, which adopted material does "
            "not have");
     struct adopted found = {0};

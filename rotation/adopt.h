@@ -9,7 +9,7 @@ struct adopting {
     const struct rotation_adoption *adoption;
     enum algorithm algorithm;
     enum purpose purpose;
-    uint32_t approvals; /* that the key demands */
+    const struct approval_rule *approval; /* of the key */
     int64_t deadline_ns;
 };
 struct adopted {

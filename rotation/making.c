@@ -20,13 +20,13 @@
 #define UNDO_MS   3000
 #define NS_PER_MS 1000000
 
-struct err making_cka_id(uint32_t approvals, uint8_t out[MAKING_CKA_ID_LEN])
+struct err making_cka_id(const struct approval_rule *approval, uint8_t out[MAKING_CKA_ID_LEN])
 {
-    ENSURE(approvals <= UINT8_MAX, ERR_INVALID_FIELD, "a key can demand 255 approvals at most");
-    struct uuid id = uuid_make();
-    memcpy(out, id.bytes, UUID_LEN);
-    out[UUID_LEN] = 0x01;
-    out[UUID_LEN + 1] = (uint8_t)approvals;
+    uint8_t random[UUID_LEN];
+    struct span group = approval->group != NULL ? span_text(approval->group) : span_of(NULL, 0);
+    ENSURE(approval->m <= UINT8_MAX, ERR_INVALID_FIELD, "a key can demand 255 approvals at most");
+    random_bytes(random, sizeof(random));
+    approval_cka_id(group, (uint8_t)approval->m, random, out);
     return err_ok();
 }
 
@@ -184,7 +184,14 @@ struct err making_undo(const struct making *making)
     TRY(keystore_check(making->store));
     struct err err = token_destroy(making->token, span_of(version->cka_id, version->cka_id_len),
                                    clock_deadline(UNDO_MS));
-    if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
+    if (err.code == ERR_APPROVAL_REQUIRED) {
+        /* No quorum decides about a version that never was; its row must not block the start. */
+        log_warning("rotation",
+                    "%.*s@%u: its material stays on the token as an object that no key knows, "
+                    "because only a quorum destroys it: %s",
+                    (int)making->name.len, (const char *)making->name.data, making->number,
+                    err.detail);
+    } else if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
         return err;
     }
     return keystore_drop_pending(making->store, making->name, making->number);

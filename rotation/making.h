@@ -22,15 +22,17 @@ struct making {
     int64_t deadline_ns;
 };
 
-/* A fresh CKA_ID: 16 bytes UUID ‖ 0x01 ‖ number of approvals that the key demands. */
+/* A fresh CKA_ID into which the rule is written (quorum.h). ERR_INVALID_FIELD. */
 #define MAKING_CKA_ID_LEN (UUID_LEN + 2)
-MUST_USE struct err making_cka_id(uint32_t approvals, uint8_t out[MAKING_CKA_ID_LEN]);
+MUST_USE struct err making_cka_id(const struct approval_rule *approval,
+                                  uint8_t out[MAKING_CKA_ID_LEN]);
 /* Generates, records, checks and activates or publishes the reserved version; when it becomes
  * active the old primary becomes retiring in the same step. After an error it has undone what it
  * could. */
 MUST_USE struct err making_finish(const struct making *making);
 /* Destroys what is on the token and drops the pending row, in this order: a row without an object
- * can be settled later, an object without a row cannot. */
+ * can be settled later, an object without a row cannot. Only what demands a quorum's approval stays
+ * there when the worker that made it is gone, and is listed as an orphan. */
 MUST_USE struct err making_undo(const struct making *making);
 /* Undoes every version of the key that was never finished; how many, also after an error. The
  * caller has claimed the key. */

@@ -62,18 +62,45 @@ static bool is_destroyed(const struct rotation *rotation, const struct key *key,
     return version != NULL && version->state == VERSION_DESTROYED;
 }
 
+/* Without permission for what nobody has to agree to; with it as the worker wants to see it. */
+static struct err destroy_on_token(const struct rotation *rotation, struct token *token,
+                                   const struct version *version, int64_t deadline_ns)
+{
+    const struct span cka_id = span_of(version->cka_id, version->cka_id_len);
+    if (!version->has_permission) {
+        return token_destroy(token, cka_id, deadline_ns);
+    }
+    CLEANUP(roster_view_release_at) const struct roster_view *view = NULL;
+    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
+    CLEANUP(buf_clear) struct buf permission = {.max = BUNDLE_MAX};
+    struct err err = keystore_find_request(rotation->store, version->permission, &request);
+    /* not found would say that the material is gone */
+    ENSURE(err.code != ERR_NOT_FOUND, ERR_APPROVAL_REQUIRED,
+           "the permission to destroy version %u is not in the key store", version->number);
+    TRY(err);
+    TRY(roster_book_view(rotation->rosters, &view));
+    TRY(docket_bundle(view, request, &permission));
+    return token_destroy_approved(token, cka_id, buf_span(&permission), deadline_ns);
+}
+
 struct err moving_destroy(const struct rotation *rotation, const struct key *key,
                           const struct version *version, const char *reason,
                           const struct moment *moment, int64_t deadline_ns)
 {
     struct token *token = rotation_token(rotation, key->token);
     ENSURE(token != NULL, ERR_TOKEN_UNAVAILABLE, "the key's token is not configured");
-    struct err err = keystore_begin_destroy(rotation->store, span_text(key->name), version->number);
+    bool first = false;
+    struct err err =
+        keystore_begin_destroy(rotation->store, span_text(key->name), version->number, &first);
     if (err.code != ERR_OK) {
         return is_destroyed(rotation, key, version->number) ? err_ok() : err;
     }
     failpoint_hit(FAILPOINT_DESTROY_MARKED);
-    err = token_destroy(token, span_of(version->cka_id, version->cka_id_len), deadline_ns);
+    err = destroy_on_token(rotation, token, version, deadline_ns);
+    if (err.code == ERR_APPROVAL_REQUIRED && first) {
+        /* the worker refuses before it touches anything: so it can still be cancelled */
+        TRY(keystore_spare(rotation->store, span_text(key->name), version->number));
+    }
     if (err.code != ERR_OK && err.code != ERR_NOT_FOUND) {
         return err;
     }
@@ -104,45 +131,61 @@ struct moving {
 
 /* The records of a restored copy, and of a store that recorded nothing before, begin later than the
  * version: then nobody knows. */
-static struct err check_known(const struct moving *moving)
+static struct err check_known(const struct rotation *rotation, const struct version *version,
+                              int64_t now)
 {
     char look_back[CLOCK_TEXT_MAX];
     struct use_evidence evidence;
-    int64_t window = moving->rotation->rules.look_back;
-    uses_evidence(moving->version, &evidence);
+    int64_t window = rotation->rules.look_back;
+    uses_evidence(version, &evidence);
     clock_format_duration(window, look_back);
-    ENSURE(evidence.recorded_since <= moving->version->created_at ||
-               evidence.recorded_since + window * MS <= moving->moment->now,
+    ENSURE(evidence.recorded_since <= version->created_at ||
+               evidence.recorded_since + window * MS <= now,
            ERR_INVALID_STATE,
            "nobody knows whether version %u was used within the last %s, its records began later; "
            "see retire-check, and ask with despite_use if it must go",
-           moving->version->number, look_back);
+           version->number, look_back);
     return err_ok();
 }
 
-static struct err check_unused(const struct moving *moving)
+struct err rotation_check_unused(const struct rotation *rotation, const struct version *version,
+                                 int64_t now)
 {
     char at[CLOCK_TEXT_MAX];
     char look_back[CLOCK_TEXT_MAX];
-    int64_t last = uses_last_at(moving->version);
-    int64_t window = moving->rotation->rules.look_back;
-    if (moving->request->despite_use) {
-        return err_ok();
-    }
-    if (last == 0 || last + window * MS <= moving->moment->now) {
-        return check_known(moving);
+    int64_t last = uses_last_at(version);
+    int64_t window = rotation->rules.look_back;
+    if (last == 0 || last + window * MS <= now) {
+        return check_known(rotation, version, now);
     }
     clock_format(last, at);
     clock_format_duration(window, look_back);
     return err_new(ERR_INVALID_STATE, __func__,
                    "version %u was used at %s, within the last %s; see retire-check, and ask with "
                    "despite_use if it must go",
-                   moving->version->number, at, look_back);
+                   version->number, at, look_back);
+}
+
+/* Its own rule is in the material itself, and the key's may have come later. */
+static struct err check_permitted(const struct moving *moving)
+{
+    const struct version *version = moving->version;
+    bool ruled = moving->key->facts.approval.m > 0 ||
+                 approval_m_of(span_of(version->cka_id, version->cka_id_len)) > 0;
+    ENSURE(!ruled || moving->request->permission != NULL, ERR_APPROVAL_REQUIRED,
+           "a quorum has to agree that version %u is destroyed: ask with `hsmgate break-glass "
+           "request-destroy`",
+           version->number);
+    return err_ok();
 }
 
 static struct err schedule_destroy(const struct moving *moving, struct version_move *move)
 {
-    TRY(check_unused(moving));
+    TRY(check_permitted(moving));
+    if (!moving->request->despite_use) {
+        TRY(rotation_check_unused(moving->rotation, moving->version, moving->moment->now));
+    }
+    move->permission = moving->request->permission;
     move->destroy_at = moving->moment->now + moving->request->after_s * MS;
     return err_ok();
 }

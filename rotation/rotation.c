@@ -81,7 +81,7 @@ struct source {
 static struct err choose_source(const struct adopting *adopting, struct source *out)
 {
     if (adopting->adoption == NULL) {
-        TRY(making_cka_id(adopting->approvals, out->fresh));
+        TRY(making_cka_id(adopting->approval, out->fresh));
         out->version = (struct version_source){.cka_id = span_of(out->fresh, sizeof(out->fresh))};
         return err_ok();
     }
@@ -110,7 +110,7 @@ static struct err create_claimed(const struct rotation *rotation, const struct k
                                 .adoption = adoption,
                                 .algorithm = spec->algorithm,
                                 .purpose = spec->purpose,
-                                .approvals = spec->facts.approval.m,
+                                .approval = &spec->facts.approval,
                                 .deadline_ns = making->deadline_ns};
     CLEANUP(key_release_at) const struct key *taken = keystore_find(making->store, making->name);
     ENSURE(taken == NULL, ERR_CONFLICT, "a key with this name is there already");
@@ -178,7 +178,7 @@ static struct err make_next(const struct rotation *rotation, const struct key *k
                                 .adoption = adoption,
                                 .algorithm = key->algorithm,
                                 .purpose = key->purpose,
-                                .approvals = key->facts.approval.m,
+                                .approval = &key->facts.approval,
                                 .deadline_ns = making->deadline_ns};
     TRY(choose_source(&adopting, &source));
     TRY(reserved(&source, keystore_reserve_version(making->store, making->name, &source.version,

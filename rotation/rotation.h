@@ -7,6 +7,7 @@
 #include "audit/audit.h"
 #include "keystore/keystore.h"
 #include "pkcs11/token.h"
+#include "quorum/quorum.h"
 
 /* --- time --- */
 
@@ -139,6 +140,47 @@ const char *retire_verdict_name(enum retire_verdict verdict);
 const char *retire_needed_name(enum retire_verdict needed); /* `yes`, `no`, `unknown` */
 const char *retire_sure_name(enum retire_sure sure);
 
+/* --- what a quorum decides: rows of the store, as quorum.h wants them --- */
+
+/* All rosters at one moment, checked against the root; immutable. */
+struct roster_view {
+    const struct roster_chain *chain;
+    const struct roster *newest;
+    const struct roster_link *links; /* from the root */
+    const struct roster_row *rows;   /* likewise */
+    size_t count;
+};
+struct roster_book;
+/* Loads the rosters of the store and checks them against the pinned root. What is wrong with them
+ * comes out of roster_book_view. */
+void roster_book_open(struct keystore *store, const uint8_t root[SHA256_LEN],
+                      struct roster_book **out);
+void roster_book_close(struct roster_book *book); /* takes NULL; no view may be held */
+const uint8_t *roster_book_root(const struct roster_book *book);
+/* The rosters now; hand back with roster_view_release. ERR_INVALID_STATE: no root is pinned (`book`
+ * NULL), or the root is not there yet; ERR_APPROVAL_REQUIRED: they do not follow from the root. */
+MUST_USE struct err roster_book_view(struct roster_book *book, const struct roster_view **out);
+void roster_view_release(const struct roster_view *view); /* takes NULL */
+void roster_view_release_at(const struct roster_view *const *view);
+/* Adds the next roster (or the root) when the chain holds with it, durably. ERR_FORBIDDEN,
+ * ERR_INVALID_FIELD, ERR_CONFLICT: another one came first. */
+MUST_USE struct err roster_book_add(struct roster_book *book, const struct roster_link *link,
+                                    int64_t now);
+
+/* A request's statement and votes, read. */
+struct docket {
+    struct statement_read statement;
+    struct vote *votes;
+    size_t vote_count;
+};
+/* Borrows from the request. ERR_CORRUPT, ERR_INVALID_FIELD: the row is not what we wrote. */
+MUST_USE struct err docket_open(const struct quorum_request *request, struct docket *out);
+void docket_clear(struct docket *docket);
+/* Appends what the worker wants to see: the request's statement and votes (none: `request` NULL)
+ * and all rosters. */
+MUST_USE struct err docket_bundle(const struct roster_view *view,
+                                  const struct quorum_request *request, struct buf *out);
+
 /* --- making and moving versions --- */
 struct rotation {
     struct keystore *store;
@@ -147,6 +189,7 @@ struct rotation {
     struct rotation_rules rules;
     struct timekeeper *timekeeper; /* NULL: the wall clock is believed, and no
                                       time is lived: there is no scheduler then */
+    struct roster_book *rosters;   /* NULL: none is pinned */
 };
 void rotation_moment(const struct rotation *rotation, struct moment *out);
 /* NULL when no token has the name. */
@@ -174,12 +217,18 @@ MUST_USE struct err rotation_rotate(const struct rotation *rotation, struct span
 
 struct move_request {
     enum move_verb verb;
-    const char *reason; /* or NULL */
-    int64_t after_s;    /* for MOVE_SCHEDULE_DESTROY */
-    bool despite_use;   /* likewise */
+    const char *reason;            /* or NULL */
+    int64_t after_s;               /* for MOVE_SCHEDULE_DESTROY */
+    bool despite_use;              /* likewise */
+    const struct uuid *permission; /* likewise: the request that a quorum approved; NULL: none */
 };
+/* Whether a version may be destroyed without despite_use: nobody used it within the look-back, as
+ * far as that was recorded. ERR_INVALID_STATE says when it was, or that nobody knows. */
+MUST_USE struct err rotation_check_unused(const struct rotation *rotation,
+                                          const struct version *version, int64_t now);
 /* Moves one version as a person asks. ERR_NOT_FOUND; ERR_INVALID_STATE names what is allowed, or
- * the use within the look-back that forbids a destruction. MOVE_CONFIRM_DESTROY needs the token. */
+ * the use within the look-back that forbids a destruction; ERR_APPROVAL_REQUIRED to destroy without
+ * permission what demands approvals. MOVE_CONFIRM_DESTROY needs the token. */
 MUST_USE struct err rotation_move(const struct rotation *rotation, struct span name,
                                   uint32_t number, const struct move_request *request,
                                   const struct moment *moment, int64_t deadline_ns);

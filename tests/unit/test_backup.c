@@ -153,7 +153,7 @@ static void destroys_nothing_within_a_day(void **state)
     schedule(copy.fixture.store, "a/due", now + 1000);
     schedule(copy.fixture.store, "a/begun", now + 1000);
     schedule(copy.fixture.store, "a/later", now + 9 * day);
-    assert_ok(keystore_begin_destroy(copy.fixture.store, span_text("a/begun"), 1));
+    assert_ok(keystore_begin_destroy(copy.fixture.store, span_text("a/begun"), 1, NULL));
     assert_ok(keystore_backup(copy.fixture.store, copy.path, NOW, go_on, &copy));
     keystore_close(copy.fixture.store);
     copy.fixture.store = NULL;

@@ -10,7 +10,7 @@ static const char many[] =
     "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)"
     " INSERT INTO keys SELECT randomblob(16), printf('scale/%06d', (i * 7919) % 100000),"
     " 'ecdsa-p256', 'sign', 'soft', 'team', NULL, NULL, 'public', '{\"env\":\"prod\"}',"
-    " 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3, 0, 0 FROM n;" VERSIONS
+    " 0, 0, 0, 0, 0, NULL, '[]', NULL, 0, 1, 3, 0, 0, 0, NULL, NULL FROM n;" VERSIONS
     " SELECT id, 2, 2, randomblob(18), randomblob(32), randomblob(91),"
     " 1, 1, 0, 0, 7, 8 FROM keys;" VERSIONS
     " SELECT id, 1, 3, randomblob(18), randomblob(32), randomblob(91),"

@@ -171,12 +171,12 @@ static void has_no_way_back_from_destroying(void **state)
     fixture_open(&fixture);
     make_active(fixture.store, "a/b");
     struct keystore *store = fixture.store;
-    assert_code(keystore_begin_destroy(store, text("a/b"), 1), ERR_INVALID_STATE);
-    assert_code(keystore_begin_destroy(store, text("a/b"), 2), ERR_NOT_FOUND);
+    assert_code(keystore_begin_destroy(store, text("a/b"), 1, NULL), ERR_INVALID_STATE);
+    assert_code(keystore_begin_destroy(store, text("a/b"), 2, NULL), ERR_NOT_FOUND);
     assert_ok(move(store, "a/b", 1, VERSION_ACTIVE, VERSION_COMPROMISED));
     assert_ok(move(store, "a/b", 1, VERSION_COMPROMISED, VERSION_DESTROY_SCHEDULED));
-    assert_ok(keystore_begin_destroy(store, text("a/b"), 1));
-    assert_ok(keystore_begin_destroy(store, text("a/b"), 1));
+    assert_ok(keystore_begin_destroy(store, text("a/b"), 1, NULL));
+    assert_ok(keystore_begin_destroy(store, text("a/b"), 1, NULL));
     assert_code(move(store, "a/b", 1, VERSION_DESTROY_SCHEDULED, VERSION_COMPROMISED),
                 ERR_INVALID_STATE);
     fixture_reopen(&fixture);
@@ -184,6 +184,28 @@ static void has_no_way_back_from_destroying(void **state)
                 ERR_INVALID_STATE);
     assert_ok(move(fixture.store, "a/b", 1, VERSION_DESTROY_SCHEDULED, VERSION_DESTROYED));
     expect_state(fixture.store, "a/b", 1, VERSION_DESTROYED);
+}
+
+/* Unless it is certain that the token refused. */
+static void is_spared(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    make_active(fixture.store, "a/b");
+    struct keystore *store = fixture.store;
+    assert_code(keystore_spare(store, text("a/b"), 1), ERR_INVALID_STATE);
+    assert_ok(move(store, "a/b", 1, VERSION_ACTIVE, VERSION_COMPROMISED));
+    assert_ok(move(store, "a/b", 1, VERSION_COMPROMISED, VERSION_DESTROY_SCHEDULED));
+    bool first = false;
+    assert_ok(keystore_begin_destroy(store, text("a/b"), 1, &first));
+    assert_true(first);
+    assert_ok(keystore_begin_destroy(store, text("a/b"), 1, &first));
+    assert_false(first);
+    assert_ok(keystore_spare(store, text("a/b"), 1));
+    fixture_reopen(&fixture);
+    assert_ok(move(fixture.store, "a/b", 1, VERSION_DESTROY_SCHEDULED, VERSION_COMPROMISED));
 }
 
 /* Verifiers that forgot it must have time to see it again. */
@@ -216,6 +238,7 @@ int main(void)
         cmocka_unit_test(remembers_where_it_came_from),
         cmocka_unit_test(keeps_the_last_reason),
         cmocka_unit_test(has_no_way_back_from_destroying),
+        cmocka_unit_test(is_spared),
         cmocka_unit_test(publishes_anew_what_comes_back_to_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

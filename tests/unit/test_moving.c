@@ -1,6 +1,7 @@
 /* Moves that people ask for, on a store and a token. */
 #include "rotation/moving.h"
 
+#include "tests/unit/quorum_fixture.h"
 #include "tests/unit/rotation_test.h"
 
 #define DAY_S  ((int64_t)86400)
@@ -233,6 +234,133 @@ static void undoes_what_was_not_published(void **state)
     assert_int_equal(number, 3);
 }
 
+/* --- what a quorum has to agree to --- */
+
+static void create_ruled(struct bench *bench)
+{
+    struct key_spec spec = spec_of("a/b");
+    struct moment moment = moment_at(NOW);
+    spec.facts.approval = (struct approval_rule){.group = "ops", .m = 2};
+    assert_ok(rotation_create_key(&bench->rotation, &spec, &moment, SOON));
+    assert_ok(ask(bench, 1, MOVE_DISABLE, 0));
+}
+
+static struct err ask_permitted(struct bench *bench, const struct uuid *permission)
+{
+    struct moment moment = moment_at(NOW + 1000);
+    struct move_request request = {
+        .verb = MOVE_SCHEDULE_DESTROY, .after_s = 30 * DAY_S, .permission = permission};
+    return rotation_move(&bench->rotation, span_text("a/b"), 1, &request, &moment, SOON);
+}
+
+static void take_rule_away(struct bench *bench)
+{
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(bench->fixture.store, span_text("a/b"));
+    struct key_facts facts = key->facts;
+    facts.approval = (struct approval_rule){0};
+    assert_ok(keystore_update(bench->fixture.store, key, &facts, 0));
+}
+
+/* The request as it would stand in the store, without votes: the worker judges. */
+static struct uuid put_destroy_request(struct bench *bench, struct quorum_fixture *people)
+{
+    struct statement says = people_statement(people, STATEMENT_DESTROY);
+    says.key = span_text("a/b");
+    says.version = 1;
+    struct quorum_request request = {.id = says.id,
+                                     .kind = "destroy",
+                                     .key = "a/b",
+                                     .version = 1,
+                                     .requester = "token:dora",
+                                     .statement = people_bytes(people, &says),
+                                     .created_at = says.created_at,
+                                     .expires_at = says.expires_at};
+    assert_ok(keystore_put_request(bench->fixture.store, &request));
+    return says.id;
+}
+
+static void a_ruled_version_goes_only_with_permission(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    const struct uuid permission = {.bytes = {1}};
+    bench_make(&bench);
+    create_ruled(&bench);
+    assert_code(ask_permitted(&bench, NULL), ERR_APPROVAL_REQUIRED);
+    /* its rule is in its material, whatever the key's is now */
+    take_rule_away(&bench);
+    assert_code(ask_permitted(&bench, NULL), ERR_APPROVAL_REQUIRED);
+    expect(&bench, 1, VERSION_DISABLED);
+    assert_ok(ask_permitted(&bench, &permission));
+    expect(&bench, 1, VERSION_DESTROY_SCHEDULED);
+    assert_int_equal(fake_token_calls(bench.token, FAKE_DESTROY), 0);
+    /* no such request: the material stays, and so does the row */
+    assert_code(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS), ERR_APPROVAL_REQUIRED);
+    assert_int_equal(fake_token_count(bench.token), 1);
+    expect(&bench, 1, VERSION_DESTROY_SCHEDULED);
+}
+
+static void a_key_that_got_a_rule_demands_permission(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    bench_make(&bench);
+    assert_ok(create(&bench, "a/b", ALGORITHM_AES_256_GCM));
+    assert_ok(ask(&bench, 1, MOVE_DISABLE, 0));
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(bench.fixture.store, span_text("a/b"));
+    struct key_facts facts = key->facts;
+    facts.approval = (struct approval_rule){.group = "ops", .m = 2};
+    assert_ok(keystore_update(bench.fixture.store, key, &facts, 0));
+    assert_code(ask_permitted(&bench, NULL), ERR_APPROVAL_REQUIRED);
+}
+
+static void the_worker_is_shown_the_permission(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    CLEANUP(bundle_clear) struct bundle_read shown = {0};
+    struct quorum_fixture *people = mem_alloc(sizeof(*people));
+    people_open(people);
+    bench_make(&bench);
+    create_ruled(&bench);
+    struct uuid permission = put_destroy_request(&bench, people);
+    assert_ok(ask_permitted(&bench, &permission));
+    roster_book_open(bench.fixture.store, people->root, &bench.rotation.rosters);
+    assert_code(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS), ERR_INVALID_STATE);
+    assert_ok(roster_book_add(bench.rotation.rosters, &people->links[0], FIXTURE_NOW));
+    /* the worker refuses: it is there, and the next try shows the same again */
+    fake_token_fault(bench.token, (struct fake_fault){.call = FAKE_DESTROY,
+                                                      .action = FAKE_REFUSE,
+                                                      .code = ERR_APPROVAL_REQUIRED});
+    assert_code(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS), ERR_APPROVAL_REQUIRED);
+    assert_int_equal(fake_token_count(bench.token), 1);
+    heal(&bench);
+    assert_ok(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS));
+    expect(&bench, 1, VERSION_DESTROYED);
+    assert_int_equal(fake_token_count(bench.token), 0);
+    assert_ok(bundle_parse(fake_token_permission(bench.token), &shown));
+    assert_int_equal(shown.is.roster_count, 1);
+    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
+    assert_ok(keystore_find_request(bench.fixture.store, permission, &request));
+    assert_true(span_equal(shown.is.statement, request->statement));
+    roster_book_close(bench.rotation.rosters);
+    people_close(people);
+    mem_free(people);
+}
+
+static void what_nobody_rules_needs_no_permission(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    make_two(&bench, ALGORITHM_AES_256_GCM);
+    assert_ok(ask(&bench, 1, MOVE_RETIRE, 0));
+    assert_ok(ask(&bench, 1, MOVE_SCHEDULE_DESTROY, 0));
+    assert_ok(ask(&bench, 1, MOVE_CONFIRM_DESTROY, 30 * DAY_MS));
+    assert_int_equal(fake_token_permission(bench.token).len, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +373,10 @@ int main(void)
         cmocka_unit_test(keeps_the_row_behind_the_token),
         cmocka_unit_test(publishes_ahead_of_use),
         cmocka_unit_test(undoes_what_was_not_published),
+        cmocka_unit_test(a_ruled_version_goes_only_with_permission),
+        cmocka_unit_test(a_key_that_got_a_rule_demands_permission),
+        cmocka_unit_test(the_worker_is_shown_the_permission),
+        cmocka_unit_test(what_nobody_rules_needs_no_permission),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,24 @@ static void settles_what_it_can(void **state)
     assert_null(keystore_find_any(bench.fixture.store, span_text("a/c")));
 }
 
+/* A worker that did not make it itself lets only a quorum destroy it; the start goes on. */
+static void leaves_what_only_a_quorum_destroys(void **state)
+{
+    (void)state;
+    CLEANUP(bench_drop) struct bench bench;
+    bench_make(&bench);
+    reserve_key(bench.fixture.store, "a/b");
+    put_object(&bench, "a/b", 1);
+    struct fake_fault fault = {
+        .call = FAKE_DESTROY, .action = FAKE_REFUSE, .code = ERR_APPROVAL_REQUIRED};
+    fake_token_fault(bench.token, fault);
+    expect_report(&bench, 1, 1, 0);
+    assert_null(keystore_find_any(bench.fixture.store, span_text("a/b")));
+    assert_int_equal(fake_token_count(bench.token), 1);
+    heal(&bench);
+    expect_report(&bench, 0, 1, 0);
+}
+
 /* What verifiers may have seen is not taken back. */
 static void keeps_what_was_published(void **state)
 {
@@ -175,7 +193,7 @@ static void finishes_destructions(void **state)
         assert_ok(create(&bench, "a/b", ALGORITHM_ECDSA_P256));
         assert_ok(move(store, "a/b", 1, VERSION_ACTIVE, VERSION_COMPROMISED));
         assert_ok(move(store, "a/b", 1, VERSION_COMPROMISED, VERSION_DESTROY_SCHEDULED));
-        assert_ok(keystore_begin_destroy(store, span_text("a/b"), 1));
+        assert_ok(keystore_begin_destroy(store, span_text("a/b"), 1, NULL));
         CLEANUP(key_release_at) const struct key *key = keystore_find(store, span_text("a/b"));
         const struct version *version = key_version(key, 1);
         if (gone == 1) {
@@ -243,6 +261,7 @@ int main(void)
         cmocka_unit_test(leaves_other_tokens_alone),
         cmocka_unit_test(leaves_versions_in_the_making_alone),
         cmocka_unit_test(settles_what_it_can),
+        cmocka_unit_test(leaves_what_only_a_quorum_destroys),
         cmocka_unit_test(keeps_what_was_published),
         cmocka_unit_test(finishes_destructions),
         cmocka_unit_test(leaves_adopted_material_on_the_token),
