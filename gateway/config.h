@@ -116,6 +116,15 @@ struct config_events {
     const char *secret_file; /* its bytes sign each message; NULL: unsigned */
 };
 
+/* Break-glass: whose word counts, and for how long one may ask. */
+struct config_quorum {
+    bool has_root;
+    uint8_t root[SHA256_LEN]; /* digest of the first roster */
+    const char *roster_file;  /* the first roster, put into a store that has none; or NULL */
+    int64_t window_s;         /* of requests that name none; default 1h */
+    int64_t window_max_s;     /* default 7d */
+};
+
 struct config {
     const struct config_listener *listeners; /* at least one */
     size_t listener_count;
@@ -133,6 +142,7 @@ struct config {
     struct config_lint lint;
     struct config_rotation rotation;
     struct config_events events;
+    struct config_quorum quorum;
     const char *backups; /* folder; NULL: backups are not served */
     const struct config_token *tokens;
     size_t token_count;

@@ -180,6 +180,14 @@ static const cyaml_schema_field_t events_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t quorum_fields[] = {
+    TEXT(struct config_file_quorum, roster_root),
+    OPTIONAL_TEXT(struct config_file_quorum, roster_file),
+    OPTIONAL_TEXT(struct config_file_quorum, window),
+    OPTIONAL_TEXT(struct config_file_quorum, window_max),
+    CYAML_FIELD_END,
+};
+
 /* --- the file --- */
 
 static const cyaml_schema_field_t file_fields[] = {
@@ -202,6 +210,7 @@ static const cyaml_schema_field_t file_fields[] = {
     OPTIONAL_PART(struct config_file, lint, lint_fields),
     OPTIONAL_PART(struct config_file, rotation, schedules_fields),
     OPTIONAL_PART(struct config_file, events, events_fields),
+    OPTIONAL_PART(struct config_file, quorum, quorum_fields),
     OPTIONAL_TEXT(struct config_file, backups),
     OPTIONAL_NUMBER(struct config_file, io_threads),
     OPTIONAL_NUMBER(struct config_file, request_threads),

@@ -122,6 +122,13 @@ struct config_file_events {
     char *secret_file;
 };
 
+struct config_file_quorum {
+    char *roster_root;
+    char *roster_file;
+    char *window;
+    char *window_max;
+};
+
 struct config_file {
     char *listen;
     struct config_file_listener *listeners;
@@ -145,6 +152,7 @@ struct config_file {
     struct config_file_lint *lint;
     struct config_file_schedules *rotation;
     struct config_file_events *events;
+    struct config_file_quorum *quorum;
     char *backups;
     unsigned *io_threads;
     unsigned *request_threads;

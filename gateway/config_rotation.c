@@ -1,5 +1,9 @@
 /* Rotation's part of the configuration: what keys of each classification get by default, what holds
  * for all, who is told, and where backups go. */
+#include <string.h>
+
+#include "base/banned.h"
+#include "base/encoding.h"
 #include "base/mem.h"
 #include "gateway/config_check.h"
 
@@ -8,6 +12,9 @@
 #define DEFAULT_BACK_S (INT64_C(30) * 86400)
 #define DURATION_MAX_S (INT64_C(36500) * 86400)
 #define USES_MAX       0x7fffffffu
+#define WINDOW_S       ((int64_t)3600)
+#define WINDOW_MAX_S   (INT64_C(7) * 86400)
+#define WINDOW_MOST_S  (INT64_C(28) * 86400) /* a permission to destroy lasts 30 days */
 
 static enum rotation_mode check_mode(struct config_check *check, const char *list,
                                      const struct config_file_policy *from)
@@ -67,6 +74,32 @@ static void check_events(struct config_check *check, const struct config_file *f
     config_check_readable(check, "events.secret_file", out->secret_file);
 }
 
+static void check_quorum(struct config_check *check, const struct config_file *file,
+                         struct config_quorum *out)
+{
+    static const struct config_file_quorum none;
+    const struct config_file_quorum *from = file->quorum != NULL ? file->quorum : &none;
+    CLEANUP(buf_clear) struct buf root = {.max = SHA256_LEN};
+    out->window_max_s = config_check_duration(check, "quorum.window_max", from->window_max,
+                                              WINDOW_MAX_S, WINDOW_MOST_S);
+    int64_t usual = WINDOW_S < out->window_max_s ? WINDOW_S : out->window_max_s;
+    out->window_s =
+        config_check_duration(check, "quorum.window", from->window, usual, out->window_max_s);
+    if (from->roster_root == NULL) {
+        return;
+    }
+    out->has_root =
+        hex_decode(span_text(from->roster_root), &root).code == ERR_OK && root.len == SHA256_LEN;
+    if (!out->has_root) {
+        config_find(check, "quorum.roster_root",
+                    "must be the SHA-256 digest of the first roster, 64 hex digits");
+        return;
+    }
+    memcpy(out->root, root.data, SHA256_LEN);
+    out->roster_file = from->roster_file;
+    config_check_readable(check, "quorum.roster_file", from->roster_file);
+}
+
 void config_check_rotation(struct config_check *check, struct config_loaded *loaded)
 {
     static const struct config_file_schedules none;
@@ -92,6 +125,7 @@ void config_check_rotation(struct config_check *check, struct config_loaded *loa
         check_policy(check, classes[i].list, classes[i].policy, &out->defaults[i]);
     }
     check_events(check, loaded->file, &loaded->config.events);
+    check_quorum(check, loaded->file, &loaded->config.quorum);
     loaded->config.backups = loaded->file->backups;
     config_check_path(check, "backups", loaded->file->backups);
 }

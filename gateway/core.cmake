@@ -17,16 +17,20 @@ target_sources(hsmgate_gateway PRIVATE
   copy_place.c
   departure.c
   events.c
+  evidence.c
   gateway.c
+  judged.c
   lint.c
   lint_bearers.c
   lint_environment.c
   lint_grants.c
   lint_keys.c
   lint_principals.c
+  lint_quorum.c
   gauges.c
   gauges_audit.c
   gauges_issuers.c
+  gauges_quorum.c
   gauges_rotation.c
   gauges_server.c
   gauges_tokens.c
@@ -38,16 +42,25 @@ target_sources(hsmgate_gateway PRIVATE
   policy_pattern.c
   problem.c
   query.c
+  quorum_settle.c
+  quorum_watch.c
   routes.c
   signer.c
   witness.c
   series.c
   ops/adopt_facts.c
+  ops/ask.c
+  ops/ask_statement.c
   ops/audit_log.c
   ops/authorize.c
   ops/backups.c
   ops/bearers.c
+  ops/break_glass.c
+  ops/break_glass_open.c
+  ops/break_glass_vote.c
   ops/clocks.c
+  ops/evidence.c
+  ops/freeze.c
   ops/grant_change.c
   ops/grant_facts.c
   ops/grant_plan.c
@@ -66,7 +79,10 @@ target_sources(hsmgate_gateway PRIVATE
   ops/moves.c
   ops/plans.c
   ops/public.c
+  ops/quorum_act.c
+  ops/quorum_view.c
   ops/reason.c
+  ops/rosters.c
   ops/system.c
   ${openapi_source})
 set_source_files_properties(backup_manifest.c gauges.c ops/system.c PROPERTIES

@@ -64,8 +64,8 @@ static struct span unrouted_text(const struct request *request, char text[UNROUT
 static struct span key_text(const struct call *call, char text[NAME_MAX_LEN + 1])
 {
     enum route_target target = call->route != NULL ? call->route->target : TARGET_NONE;
-    if (target == TARGET_REST) {
-        return span_of(NULL, 0);
+    if (target == TARGET_REST || target == TARGET_ITEM) {
+        return call->key != NULL ? span_text(call->key->name) : span_of(NULL, 0);
     }
     bool unknown = target == TARGET_KEY && call->key == NULL;
     return unknown ? mask_bearers(call->target, text, NAME_MAX_LEN + 1) : call->target;

@@ -20,7 +20,6 @@
 #include "gateway/dev_inner.h"
 #include "gateway/listen_socket.h"
 
-#define VOTERS       3
 #define TOKEN_RANDOM 32 /* bytes of a bearer token */
 
 struct dev {
@@ -30,6 +29,7 @@ struct dev {
     struct buf bearer;
     struct buf aws_id;
     struct buf aws_secret;
+    struct buf roster_root; /* hex */
 };
 
 static char *path_in(const struct dev *dev, const char *name)
@@ -84,11 +84,12 @@ static struct err make_secrets(struct dev *dev)
     TRY(secret_in(dev, "aws.secret", "", 30, &dev->aws_secret));
     CLEANUP(mem_free_at) char *voters = path_in(dev, "voters");
     TRY(file_make_folder(voters, 0700));
-    for (int i = 1; i <= VOTERS; i++) {
+    for (int i = 1; i <= DEV_VOTERS; i++) {
         CLEANUP(mem_free_at) char *path = mem_format("%s/voter-%d.pem", voters, i);
         TRY(dev_voter_file(path));
     }
-    return err_ok();
+    CLEANUP(mem_free_at) char *roster = path_in(dev, "roster.json");
+    return dev_roster_file(dev->folder, roster, &dev->roster_root);
 }
 
 static struct err make_token(const struct dev *dev)
@@ -101,8 +102,9 @@ static struct err make_token(const struct dev *dev)
     TRY(buf_printf(&text,
                    "# Made by `hsmgated dev`, written anew at each start.\n"
                    "module: \"%s\"\ntoken:\n  label: hsmgate-dev\npin:\n  file: \"%s\"\n"
-                   "latch_dir: \"%s\"\n",
-                   dev_softhsm_module(), pin, latch));
+                   "latch_dir: \"%s\"\nroster_root: %.*s\n",
+                   dev_softhsm_module(), pin, latch, (int)dev->roster_root.len,
+                   (const char *)dev->roster_root.data));
     return write_text(dev, "token-dev.yaml", &text);
 }
 
@@ -138,6 +140,8 @@ static struct err write_config(struct dev *dev, const char *listen)
                    "audit: \"%s/audit\"\nbackups: \"%s/backups\"\n"
                    "administrators:\n  - token:admin\n  - unix:%u\n",
                    door, folder, folder, folder, folder, (unsigned)geteuid()));
+    TRY(buf_printf(&text, "quorum:\n  roster_root: %.*s\n  roster_file: \"%s/roster.json\"\n",
+                   (int)dev->roster_root.len, (const char *)dev->roster_root.data, folder));
     TRY(buf_printf(&text,
                    "tokens:\n  - name: dev\n    config: \"%s/token-dev.yaml\"\n    channels: 16\n"
                    "    operation_timeout: 20s\n",
@@ -229,6 +233,7 @@ void dev_close(struct dev *dev)
     buf_clear(&dev->bearer);
     buf_clear(&dev->aws_id);
     buf_clear(&dev->aws_secret);
+    buf_clear(&dev->roster_root);
     mem_free(dev->folder);
     mem_free(dev->config);
     mem_free(dev);

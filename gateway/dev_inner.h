@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+#define DEV_VOTERS 3
+
 /* Where softhsm's module is on this machine, or NULL; static. */
 const char *dev_softhsm_module(void);
 /* Makes the token hsmgate-dev in `folder`/softhsm, unless it is there, with the PIN of the file
@@ -16,5 +18,8 @@ MUST_USE struct err dev_secret_file(const char *path, const char *prefix, size_t
                                     struct buf *out);
 /* A new Ed25519 private key as PKCS#8 PEM (RFC 8410), 0600, unless the file is there. */
 MUST_USE struct err dev_voter_file(const char *path);
+/* Makes the root roster over the voters of the folder when it is missing; its digest in hex comes
+ * out. */
+MUST_USE struct err dev_roster_file(const char *folder, const char *path, struct buf *out_digest);
 
 #endif

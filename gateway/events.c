@@ -69,6 +69,7 @@ static struct err write_body(const struct event *event, struct buf *out)
     json_put_text(&writer, "id", id);
     json_put_time(&writer, "time", clock_wall_ms());
     json_put_text(&writer, "event", event->name);
+    put_if(&writer, "request", event->request);
     json_put_text(&writer, "key", event->key);
     json_put_integer(&writer, "version", event->version);
     put_if(&writer, "principal", event->principal);

@@ -7,8 +7,9 @@
 struct events;
 
 struct event {
-    const char *name; /* `version.promoted`, static */
-    const char *key;
+    const char *name;    /* `version.promoted`, static */
+    const char *request; /* id of one that a quorum decides, or NULL */
+    const char *key;     /* empty: none */
     uint32_t version;
     const char *principal; /* who, `system:scheduler` or a caller; or NULL */
     const char *why;       /* one clause or a person's reason; or NULL */

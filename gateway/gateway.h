@@ -26,7 +26,8 @@ struct gateway {
     struct server *server;   /* NULL until it listens */
     struct issuers *issuers; /* whose JWTs name callers; NULL: none */
     struct limits *limits;
-    struct witness *witness; /* signs and copies checkpoints; NULL until it runs */
+    struct witness *witness;           /* signs and copies checkpoints; NULL until it runs */
+    struct quorum_watch *quorum_watch; /* NULL: no roster is pinned */
     int64_t started_ms;
 };
 

@@ -55,5 +55,6 @@ struct err gauges_write(const struct gateway *gateway, struct buf *out)
     TRY(gauges_audit(gateway, out));
     TRY(gauges_issuers(gateway->issuers, out));
     TRY(gauges_rotation(gateway, out));
+    TRY(gauges_quorum(gateway, out));
     return gauges_tokens(gateway, out);
 }

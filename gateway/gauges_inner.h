@@ -16,6 +16,8 @@ MUST_USE struct err gauges_audit(const struct gateway *gateway, struct buf *out)
 MUST_USE struct err gauges_issuers(struct issuers *issuers, struct buf *out);
 /* The scheduler, its clock, and who is told. */
 MUST_USE struct err gauges_rotation(const struct gateway *gateway, struct buf *out);
+/* What a quorum decides. */
+MUST_USE struct err gauges_quorum(const struct gateway *gateway, struct buf *out);
 MUST_USE struct err gauges_tokens(const struct gateway *gateway, struct buf *out);
 
 #endif

@@ -132,6 +132,7 @@ void lint_run(const struct lint_facts *facts, struct lint_findings *out)
     lint_grants(&lint);
     lint_principals(&lint);
     lint_bearers(&lint);
+    lint_quorum(&lint);
     if (out->count > 0) {
         qsort(out->all, out->count, sizeof(*out->all), compare);
     }

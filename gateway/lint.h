@@ -4,6 +4,7 @@
 
 #include "gateway/config.h"
 #include "keystore/keystore.h"
+#include "quorum/quorum.h"
 
 enum lint_severity { LINT_NOTE, LINT_WARNING, LINT_ERROR, LINT_SEVERITY_COUNT };
 const char *lint_severity_name(enum lint_severity severity);
@@ -17,7 +18,8 @@ struct lint_facts {
     const struct grants *grants;
     const struct bearer *bearers;
     size_t bearer_count;
-    int64_t now; /* unix ms */
+    const struct roster *roster; /* the newest, or NULL */
+    int64_t now;                 /* unix ms */
 };
 
 struct lint_finding {

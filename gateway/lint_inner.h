@@ -20,6 +20,7 @@ void lint_keys(struct lint *lint);
 void lint_grants(struct lint *lint);
 void lint_principals(struct lint *lint);
 void lint_bearers(struct lint *lint);
+void lint_quorum(struct lint *lint);
 
 /* Takes `reason` and `remedy`. */
 void lint_add(struct lint *lint, const char *rule, enum lint_severity severity, const char *subject,

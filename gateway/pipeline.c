@@ -82,7 +82,10 @@ static struct err stage_approval(struct call *call)
         return err_ok();
     }
     bool ruled = call->key != NULL && call->key->facts.approval.m > 0;
-    ENSURE(!ruled || !policy_needs_approval(call->route->operation), ERR_FORBIDDEN,
+    bool frozen = call->key != NULL && call->key->frozen.at != 0;
+    ENSURE(!frozen || !policy_needs_approval(call->route->operation), ERR_INVALID_STATE,
+           "The key is frozen: nothing of it opens until a quorum unfreezes it.");
+    ENSURE(!ruled || !policy_needs_approval(call->route->operation), ERR_APPROVAL_REQUIRED,
            "This key opens only with the approval of %u people: ask for it through break-glass.",
            call->key->facts.approval.m);
     return err_ok();

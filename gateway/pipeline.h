@@ -28,13 +28,15 @@ enum route_target {
     TARGET_NEW_KEY, /* the name is in the body: the handler calls pipeline_grant itself, before it
                        touches anything */
     TARGET_KEY,     /* NAME[@N] in the path; call->key is set, never NULL, in the handler */
-    TARGET_REST     /* call->target is what follows the prefix, for the handler to check */
+    TARGET_REST,    /* call->target is what follows the prefix, for the handler to check */
+    TARGET_ITEM     /* the same for one segment, with the verb taken off */
 };
 enum route_body { BODY_NONE, BODY_JSON, BODY_JSON_OPTIONAL };
 
 struct route {
     enum method method;
-    const char *path;      /* exact, or prefix that ends in `/` for TARGET_KEY and TARGET_REST */
+    const char *path;      /* exact, or prefix that ends in `/` for all but TARGET_NONE and
+                              TARGET_NEW_KEY */
     const char *verb;      /* after the colon, or NULL */
     const char *operation; /* grant word, also for record and metrics */
     enum route_access access;

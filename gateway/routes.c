@@ -8,6 +8,7 @@
 #include "gateway/ops/data_ops.h"
 
 #define KEYS_PREFIX "/v1/keys/"
+#define BREAK_GLASS "/v1/break-glass/"
 #define DATA_VERB(verb, operation, handler)                                                     \
     {                                                                                           \
         METHOD_POST, KEYS_PREFIX, verb, operation, ACCESS_GRANT, TARGET_KEY, BODY_JSON, handler \
@@ -50,7 +51,19 @@ const struct route routes[] = {
     KEY_MOVE("confirm-destroy", "destroy", BODY_JSON),
     {METHOD_GET, KEYS_PREFIX, "plan", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_plan},
     {METHOD_GET, KEYS_PREFIX, "retire-check", "read", ACCESS_GRANT, TARGET_KEY, BODY_NONE, op_key_retire_check},
+    {METHOD_POST, KEYS_PREFIX, "freeze", "disable", ACCESS_GRANT, TARGET_KEY, BODY_JSON, op_key_freeze},
     {METHOD_GET, "/v1/rotation/calendar", NULL, "read", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_calendar},
+
+    {METHOD_POST, "/v1/break-glass", NULL, "request-break-glass", ACCESS_GRANT, TARGET_NEW_KEY, BODY_JSON, op_break_glass_ask},
+    {METHOD_GET, "/v1/break-glass", NULL, "break-glass", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_break_glass_list},
+    {METHOD_GET, BREAK_GLASS, NULL, "break-glass", ACCESS_CALLER, TARGET_ITEM, BODY_NONE, op_break_glass_get},
+    {METHOD_POST, BREAK_GLASS, "vote", "vote", ACCESS_CALLER, TARGET_ITEM, BODY_JSON, op_break_glass_vote},
+    {METHOD_POST, BREAK_GLASS, "open", "open-break-glass", ACCESS_CALLER, TARGET_ITEM, BODY_JSON_OPTIONAL, op_break_glass_open},
+    {METHOD_POST, BREAK_GLASS, "cancel", "request-break-glass", ACCESS_CALLER, TARGET_ITEM, BODY_JSON_OPTIONAL, op_break_glass_cancel},
+    {METHOD_GET, BREAK_GLASS, "evidence", "break-glass", ACCESS_CALLER, TARGET_ITEM, BODY_NONE, op_break_glass_evidence},
+    {METHOD_GET, "/v1/roster", NULL, "roster", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_roster_get},
+    {METHOD_POST, "/v1/roster", NULL, "publish-roster", ACCESS_CALLER, TARGET_NONE, BODY_JSON, op_roster_publish},
+    {METHOD_GET, "/v1/roster:report", NULL, "roster", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_roster_report},
 
     {METHOD_GET, "/jwks/", NULL, "jwks", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_jwks},
     {METHOD_GET, "/oidc/", NULL, "oidc", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_oidc},
@@ -120,12 +133,40 @@ static struct split split_path(struct span path)
     return split;
 }
 
+/* One segment behind the route's prefix and the verb behind its colon; no item: another path. */
+static void cut_item(const struct route *route, struct span path, struct span *out_item,
+                     struct span *out_verb)
+{
+    size_t prefix = strlen(route->path);
+    *out_item = *out_verb = span_of(NULL, 0);
+    if (!span_starts(path, route->path) || path.len == prefix) {
+        return;
+    }
+    struct span rest = span_of(path.data + prefix, path.len - prefix);
+    const uint8_t *colon = memchr(rest.data, ':', rest.len);
+    if (memchr(rest.data, '/', rest.len) != NULL) {
+        return;
+    }
+    if (colon != NULL) {
+        size_t len = (size_t)(colon - rest.data);
+        *out_verb = span_of(colon + 1, rest.len - len - 1);
+        rest.len = len;
+    }
+    *out_item = rest;
+}
+
 static bool path_matches(const struct route *route, const struct split *split)
 {
     if (route->target == TARGET_KEY) {
         bool wants_verb = route->verb != NULL;
         return split->is_key && split->has_verb == wants_verb &&
                (!wants_verb || span_is(split->verb, route->verb));
+    }
+    if (route->target == TARGET_ITEM) {
+        struct span item, verb;
+        cut_item(route, split->path, &item, &verb);
+        return item.len > 0 &&
+               (route->verb != NULL ? span_is(verb, route->verb) : verb.data == NULL);
     }
     if (route->target == TARGET_REST) {
         return span_starts(split->path, route->path) && split->path.len > strlen(route->path);
@@ -191,6 +232,10 @@ struct err route_find(const struct request *request, const struct route **out_ro
     if (route->target == TARGET_REST) {
         size_t prefix = strlen(route->path);
         target = span_of(split.path.data + prefix, split.path.len - prefix);
+    }
+    if (route->target == TARGET_ITEM) {
+        struct span verb;
+        cut_item(route, split.path, &target, &verb);
     }
     *out_route = route;
     *out_target = target;

@@ -14,6 +14,7 @@ target_sources(hsmgate_gateway PRIVATE
   config_tokens.c
   dev.c
   dev_files.c
+  dev_roster.c
   dev_softhsm.c
   exchange.c
   http_shape.c

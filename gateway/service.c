@@ -4,6 +4,7 @@
 #include "gateway/service.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/backups.h"
@@ -12,6 +13,7 @@
 #include "gateway/limits.h"
 #include "gateway/observer.h"
 #include "gateway/pipeline.h"
+#include "gateway/quorum_watch.h"
 #include "gateway/token_starter.h"
 #include "gateway/witness.h"
 
@@ -100,6 +102,23 @@ static struct err record_restored(const struct gateway *gateway)
     return audit_write(gateway->audit, &record);
 }
 
+/* Somebody has written into the database: who reads the log must see it. */
+static struct err record_distrust(const struct gateway *gateway, const char *why)
+{
+    CLEANUP(buf_clear) struct buf detail = {0};
+    struct json_writer writer = json_writer_on(&detail);
+    json_begin_object(&writer, NULL);
+    json_put_text(&writer, "why", why);
+    json_end_object(&writer);
+    TRY(json_finish(&writer));
+    const struct audit_record record = {.time = clock_wall_ms(),
+                                        .kind = "system",
+                                        .operation = span_text("rosters-distrusted"),
+                                        .outcome = "failed",
+                                        .detail = buf_span(&detail)};
+    return audit_write(gateway->audit, &record);
+}
+
 /* Who waits behind as many as work is served in twice the time of an operation, and no later. */
 static unsigned queue_max_of(const struct config *config, const struct config_token *token)
 {
@@ -148,6 +167,56 @@ static struct err open_rotation(struct gateway *gateway)
     return backups_open(gateway, config->backups, &gateway->backups);
 }
 
+/* Into a store that has no roster yet. */
+static struct err add_root(const struct gateway *gateway)
+{
+    const char *path = gateway->config->quorum.roster_file;
+    CLEANUP(roster_view_release_at) const struct roster_view *view = NULL;
+    CLEANUP(buf_clear) struct buf bytes = {.max = ROSTER_MAX};
+    struct err err = roster_book_view(gateway->rotation.rosters, &view);
+    if (path == NULL || err.code != ERR_INVALID_STATE) {
+        return err_ok();
+    }
+    err = file_read(path, &bytes);
+    const struct roster_link root = {.roster = buf_span(&bytes)};
+    if (err.code == ERR_OK) {
+        err = roster_book_add(gateway->rotation.rosters, &root, clock_wall_ms());
+    }
+    return err.code == ERR_OK
+               ? err
+               : explain(err, "roster", path,
+                         "check that it is the roster whose digest quorum.roster_root pins");
+}
+
+/* What was being opened when the last process ended is settled before anybody can ask again. */
+static struct err open_quorum(struct gateway *gateway)
+{
+    const struct config_quorum *config = &gateway->config->quorum;
+    size_t settled = 0;
+    struct err err = keystore_settle_requests(gateway->store, clock_wall_ms(), &settled);
+    if (err.code != ERR_OK) {
+        return explain(err, "database", gateway->config->database, "restore it from a backup");
+    }
+    if (settled > 0) {
+        log_warning("start",
+                    "%zu requests were being opened when the gateway ended: look at them "
+                    "with `hsmgate break-glass list --state indeterminate`",
+                    settled);
+    }
+    if (!config->has_root) {
+        return err_ok();
+    }
+    roster_book_open(gateway->store, config->root, &gateway->rotation.rosters);
+    TRY(add_root(gateway));
+    CLEANUP(roster_view_release_at) const struct roster_view *view = NULL;
+    err = roster_book_view(gateway->rotation.rosters, &view);
+    if (err.code == ERR_APPROVAL_REQUIRED) {
+        log_error("start", "%s Nothing opens by quorum until that is settled.", err.detail);
+        return record_distrust(gateway, err.detail);
+    }
+    return err_ok();
+}
+
 static void start_scheduler(struct gateway *gateway)
 {
     struct scheduler_config wanted = {.rotation = &gateway->rotation,
@@ -177,9 +246,11 @@ struct err service_open(const struct config *config, struct service **out)
     TRY(issuers_open(config, &gateway->issuers));
     TRY(open_tokens(gateway));
     TRY(open_rotation(gateway));
+    TRY(open_quorum(gateway));
     service->starter = token_starter_open(&gateway->rotation);
     gateway->witness = witness_open(gateway);
     start_scheduler(gateway);
+    quorum_watch_open(gateway);
     *out = TAKE(service);
     return err_ok();
 }
@@ -259,6 +330,7 @@ void service_close(struct service *service)
     struct gateway *gateway = &service->gateway;
     server_close(gateway->server, DRAINED_MS);
     scheduler_close(gateway->scheduler);
+    quorum_watch_close(gateway->quorum_watch);
     backups_close(gateway->backups);
     witness_close(gateway->witness);
     token_starter_close(service->starter);
@@ -268,6 +340,7 @@ void service_close(struct service *service)
     issuers_close(gateway->issuers);
     events_close(gateway->events, EVENTS_MS);
     timekeeper_close(gateway->rotation.timekeeper);
+    roster_book_close(gateway->rotation.rosters);
     audit_close(gateway->audit);
     keystore_close(gateway->store);
     limits_close(gateway->limits);

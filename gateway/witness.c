@@ -21,6 +21,7 @@
 #define RETRY_MAX_MS 10000
 #define READY_MS     500 /* one look whether the token is ready */
 #define SIGN_MS      20000
+#define LOOK_MS      50
 #define LAST_MS      2000 /* for the last one, and for its copies */
 #define IDLE_MS      ((int64_t)3600 * 1000)
 
@@ -122,6 +123,7 @@ static void note_signed(struct witness *witness, uint64_t size)
     sync_lock(&witness->mutex);
     witness->signed_size = size;
     witness->signed_ms = clock_wall_ms();
+    sync_wake_all(&witness->changed);
     sync_unlock(&witness->mutex);
 }
 
@@ -272,6 +274,25 @@ void witness_nudge(struct witness *witness)
     witness->nudged = true;
     sync_unlock(&witness->mutex);
     audit_wake(witness->gateway->audit);
+}
+
+/* A nudge may meet the thread between two looks, so it is repeated. */
+bool witness_await(struct witness *witness, uint64_t size, int64_t deadline_ns)
+{
+    bool covered = false;
+    while (!covered && clock_left_ms(deadline_ns) > 0) {
+        int64_t look = clock_deadline(LOOK_MS);
+        witness_nudge(witness);
+        sync_lock(&witness->mutex);
+        bool in_time = true;
+        while (witness->signed_size < size && in_time) {
+            in_time = sync_wait(&witness->changed, &witness->mutex,
+                                look < deadline_ns ? look : deadline_ns);
+        }
+        covered = witness->signed_size >= size;
+        sync_unlock(&witness->mutex);
+    }
+    return covered;
 }
 
 void witness_status(struct witness *witness, struct witness_status *out)

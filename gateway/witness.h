@@ -17,6 +17,9 @@ struct witness *witness_open(struct gateway *gateway);
 void witness_close(struct witness *witness);
 /* Signs what is durable now, soon: for SIGHUP and tests. */
 void witness_nudge(struct witness *witness);
+/* Has a checkpoint made over at least `size` records, and waits for it until the deadline; whether
+ * there is one. */
+bool witness_await(struct witness *witness, uint64_t size, int64_t deadline_ns);
 
 struct witness_status {
     uint64_t signed_size; /* records under the newest checkpoint */

@@ -17,6 +17,13 @@ route_handler op_inventory;
 route_handler op_backup_start, op_backup_get, op_backup_list;
 /* clocks.c */
 route_handler op_clock, op_clock_accept;
+/* break_glass.c, break_glass_vote.c, break_glass_open.c, evidence.c */
+route_handler op_break_glass_ask, op_break_glass_list, op_break_glass_get, op_break_glass_cancel;
+route_handler op_break_glass_vote, op_break_glass_open, op_break_glass_evidence;
+/* rosters.c */
+route_handler op_roster_get, op_roster_publish, op_roster_report;
+/* freeze.c */
+route_handler op_key_freeze;
 /* public.c */
 route_handler op_key_public, op_jwks, op_oidc;
 /* bearers.c */

@@ -123,6 +123,11 @@ static struct err data_key_read(struct batch *batch, struct item *item)
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
     ENSURE(bytes == 16 || bytes == 24 || bytes == 32 || bytes == 64, ERR_INVALID_FIELD,
            "field 'bytes' is 16, 24, 32 or 64");
+    const struct key *key = batch->call->key;
+    ENSURE(!item->token.reveal || key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
+           "What this key protects is revealed with the approval of %u people only: ask for the "
+           "data key without its plaintext.",
+           key->facts.approval.m);
     item->token.bytes = (uint32_t)bytes;
     item->type = ENVELOPE_DATA_KEY;
     return read_context(batch, context, item);

@@ -79,6 +79,18 @@ static void put_jwt(struct json_writer *writer, const struct jwt_policy *jwt)
     json_end_object(writer);
 }
 
+static void put_frozen(struct json_writer *writer, const struct freeze *frozen)
+{
+    if (frozen->at == 0) {
+        return;
+    }
+    json_begin_object(writer, "frozen");
+    json_put_time(writer, "at", frozen->at);
+    put_text_if(writer, "by", frozen->by);
+    put_text_if(writer, "reason", frozen->reason);
+    json_end_object(writer);
+}
+
 static void put_facts(struct json_writer *writer, const struct key_facts *facts)
 {
     json_put_text(writer, "owner", facts->owner);
@@ -170,6 +182,7 @@ struct err key_view_put(struct json_writer *writer, const char *member, const st
     json_put_text(writer, "purpose", purpose_name(key->purpose));
     json_put_text(writer, "token", key->token);
     put_facts(writer, &key->facts);
+    put_frozen(writer, &key->frozen);
     put_time_if(writer, "created_at", key->created_at);
     if (key->primary != 0) {
         json_put_integer(writer, "primary", key->primary);

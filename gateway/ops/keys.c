@@ -109,6 +109,21 @@ static struct err read_adoption(struct call *call, const struct json_value *node
     return pipeline_grant(call, operation_name(OPERATION_MANAGE_GATEWAY), span_of(NULL, 0));
 }
 
+/* A key that nobody can ever open is not made. */
+static struct err check_quorum(const struct call *call, const struct approval_rule *approval)
+{
+    CLEANUP(roster_view_release_at) const struct roster_view *view = NULL;
+    struct quorum_rule rule;
+    if (approval->m == 0) {
+        return err_ok();
+    }
+    struct err err = roster_book_view(call->gateway->rotation.rosters, &view);
+    ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD, "approval cannot be demanded: %.110s",
+           err.detail);
+    TRY(roster_rule(view->newest, span_text(approval->group), approval->m, &rule));
+    return roster_check_rule(view->newest, &rule, span_of(NULL, 0));
+}
+
 struct err op_key_create(struct call *call)
 {
     CLEANUP(adopt_facts_clear) struct adopt_facts adopt = {0};
@@ -120,6 +135,7 @@ struct err op_key_create(struct call *call)
     spec.name = (const char *)request.name.data;
     TRY(choose_algorithm(&request, &spec));
     TRY(key_draft_apply(&draft, &request, spec.purpose, &call->gateway->config->rotation));
+    TRY(check_quorum(call, &draft.facts.approval));
     TRY(choose_token(call, &request, &spec));
     TRY(refuse_taken_name(call));
     spec.facts = draft.facts;

@@ -52,6 +52,7 @@ struct held {
     const struct grants *grants;
     struct bearer *bearers;
     size_t bearer_count;
+    const struct roster_view *rosters; /* or NULL */
 };
 
 static void let_go(struct held *held)
@@ -59,10 +60,16 @@ static void let_go(struct held *held)
     keystore_list_free(held->keys, held->key_count);
     grants_release(held->grants);
     mem_free(held->bearers);
+    roster_view_release(held->rosters);
 }
 
-static void hold(struct keystore *store, struct held *held)
+static void hold(const struct gateway *gateway, struct held *held)
 {
+    struct keystore *store = gateway->store;
+    struct err err = roster_book_view(gateway->rotation.rosters, &held->rosters);
+    if (err.code != ERR_OK) {
+        held->rosters = NULL; /* what is not believed is no roster */
+    }
     const struct span all = {0};
     held->keys = keystore_list(store, all, all, SIZE_MAX, LIST_USABLE, &held->key_count);
     held->grants = keystore_grants(store);
@@ -74,10 +81,11 @@ struct err op_lint(struct call *call)
     enum lint_severity least = LINT_NOTE;
     TRY(read_severity(call->exchange->request.query, &least));
     CLEANUP(let_go) struct held held = {0};
-    hold(call->gateway->store, &held);
+    hold(call->gateway, &held);
     const struct lint_facts facts = {.config = call->gateway->config,
                                      .keys = held.keys,
                                      .key_count = held.key_count,
+                                     .roster = held.rosters != NULL ? held.rosters->newest : NULL,
                                      .grants = held.grants,
                                      .bearers = held.bearers,
                                      .bearer_count = held.bearer_count,

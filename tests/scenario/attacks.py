@@ -112,7 +112,9 @@ def test_clients_that_leave_in_the_middle(gateway):
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     together(8, leave)
-    until("what they left behind has ended", lambda: metric(gateway, "hsmgate_token_channels_busy") == 0)
+    # no connection but the one that asks: a request that still waits for its turn holds one
+    until("what they left behind has ended", lambda: metric(gateway, "hsmgate_http_connections") == 1)
+    until("no call is under way", lambda: metric(gateway, "hsmgate_token_channels_busy") == 0)
     assert gateway.verb(EC, "sign", {"message": ""})["version"] == 1
 
 

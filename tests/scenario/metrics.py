@@ -11,6 +11,7 @@ import yaml
 
 from daemon import b64, until
 from issuer import Issuer, Key, compact
+from quorum import Voter, group, roster, sha256
 from secured import Secured
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -56,7 +57,11 @@ def gateway(key):
     issuer.keys = [key]
     made = Secured("main", "spare", demand="optional")
     (made.data / "issuer.jwks").write_bytes(issuer.key_set())
+    people = [Voter("ann"), Voter("bob")]
+    root = roster(people, [group("officers", 2, "ann", "bob")])
+    (made.data / "roster.json").write_bytes(root)
     made.options.update({
+        "quorum": {"roster_root": sha256(root), "roster_file": str(made.data / "roster.json")},
         "events": {"webhook": "http://127.0.0.1:1/"},  # nobody listens there: its figures are served all the same
         "issuers": [{"issuer": issuer.name, "audiences": ["hsmgate"], "jwks_file": str(made.data / "issuer.jwks"), "algorithms": ["ES256"]}],
         "audit_second": {"folder": str(made.data / "second"), "need": "all"},

@@ -21,3 +21,11 @@ target_sources(test_events PRIVATE lib/http_stub.c)
 # The test is the webhook.
 hsmgate_unit_test(test_copies hsmgate_gateway)
 hsmgate_unit_test(test_witness gateway_fixture hsmgate_gateway)
+
+# Where a quorum decides.
+add_library(gate OBJECT unit/gate.c unit/quorum_fixture.c)
+target_link_libraries(gate PUBLIC gateway_fixture hsmgate_gateway PkgConfig::OPENSSL PkgConfig::CMOCKA)
+target_include_directories(gate PRIVATE ${CMAKE_SOURCE_DIR})
+foreach(name judged quorum_settle quorum_watch ask break_glass_ops rosters_op gauges_quorum)
+  hsmgate_unit_test(test_${name} gate gateway_fixture hsmgate_gateway PkgConfig::OPENSSL)
+endforeach()

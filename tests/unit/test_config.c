@@ -99,6 +99,44 @@ static void test_schedules(void **state)
     config_free(config);
 }
 
+#define ROOT "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static void test_quorum(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    assert_int_equal(load(BASE TOKEN, &config, &message).code, ERR_OK);
+    assert_false(config->quorum.has_root);
+    assert_null(config->quorum.roster_file);
+    assert_int_equal(config->quorum.window_s, 3600);
+    assert_int_equal(config->quorum.window_max_s, 7 * 86400);
+    config_free(config);
+    assert_int_equal(load(BASE TOKEN "quorum: {roster_root: " ROOT "}\n", &config, &message).code,
+                     ERR_OK);
+    assert_true(config->quorum.has_root);
+    assert_int_equal(config->quorum.root[0], 0);
+    assert_int_equal(config->quorum.root[31], 31);
+    assert_null(config->quorum.roster_file);
+    config_free(config);
+    assert_int_equal(load(BASE TOKEN "quorum:\n  roster_root: " ROOT
+                                     "\n  roster_file: /dev/null\n  window: 30m\n"
+                                     "  window_max: 2h\n",
+                          &config, &message)
+                         .code,
+                     ERR_OK);
+    assert_string_equal(config->quorum.roster_file, "/dev/null");
+    assert_int_equal(config->quorum.window_s, 1800);
+    assert_int_equal(config->quorum.window_max_s, 7200);
+    config_free(config);
+    assert_int_equal(
+        load(BASE TOKEN "quorum: {roster_root: " ROOT ", window_max: 30m}\n", &config, &message)
+            .code,
+        ERR_OK);
+    assert_int_equal(config->quorum.window_s, 1800); /* the usual hour would be too long */
+    config_free(config);
+}
+
 static void test_doors_and_issuers(void **state)
 {
     (void)state;
@@ -258,6 +296,16 @@ static void test_findings(void **state)
          ":1: database: must be an absolute path"},
         {"database: /d\naudit: a\nworker: /bin/sh\n" TOKEN, ":2: audit: must be an absolute path"},
         {"database: /d\naudit: /a\nworker: /nowhere\n" TOKEN, ":3: worker: the program /nowhere"},
+        {BASE TOKEN "quorum: {roster_root: \"\"}\n", "quorum.roster_root: the text is too short"},
+        {BASE TOKEN "quorum: {roster_root: " ROOT "00}\n",
+         "quorum.roster_root: must be the SHA-256"},
+        {BASE TOKEN "quorum: {roster_root: nonsense}\n", "quorum.roster_root: must be the SHA-256"},
+        {BASE TOKEN "quorum: {roster_root: " ROOT ", roster_file: /nowhere}\n",
+         "quorum.roster_file: "},
+        {BASE TOKEN "quorum: {roster_root: " ROOT ", window: soon}\n", "quorum.window: "},
+        {BASE TOKEN "quorum: {roster_root: " ROOT ", window: 3h, window_max: 2h}\n",
+         "quorum.window: "},
+        {BASE TOKEN "quorum: {roster_root: " ROOT ", window_max: 31d}\n", "quorum.window_max: "},
         {BASE TOKEN "public_url: https://h/\n", ":7: public_url: must begin"},
         {BASE TOKEN "public_url: ftp://h\n", ":7: public_url: must begin"},
         {BASE TOKEN "administrators: [root]\n", "administrators[0]: must be unix:UID"},
@@ -384,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_doors_and_issuers),
         cmocka_unit_test(test_log_and_limits),
+        cmocka_unit_test(test_quorum),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_request_threads_follow_tokens),
         cmocka_unit_test(test_no_token_may_hold_every_thread),

@@ -13,11 +13,13 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "gateway/config.h"
 #include "gateway/dev.h"
 #include "gateway/dev_inner.h"
+#include "quorum/quorum.h"
 
 struct place {
     char folder[64];
@@ -113,6 +115,66 @@ static void test_second_start_keeps_secrets(void **state)
     assert_string_equal(token, token_now);
     assert_string_equal(pin, pin_now);
     assert_string_equal(pem, pem_now);
+}
+
+/* What both sides pin is the digest of the roster that was made once. */
+static void assert_pinned(const struct place *place, const char *name, const char *digest)
+{
+    CLEANUP(mem_free_at) char *config = content(place, name);
+    CLEANUP(mem_free_at) char *line = mem_format("roster_root: %s\n", digest);
+    assert_non_null(strstr(config, line));
+}
+
+static void test_roster_is_made_once(void **state)
+{
+    struct place *place = *state;
+    struct dev *dev = NULL;
+    CLEANUP(buf_clear) struct buf digest = {0};
+    CLEANUP(mem_free_at) char *path = mem_format("%s/roster.json", place->folder);
+    uint8_t bytes[SHA256_LEN];
+    const struct roster *roster = NULL;
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    dev_close(dev);
+    CLEANUP(mem_free_at) char *text = content(place, "roster.json");
+    assert_int_equal(roster_parse(span_text(text), &roster).code, ERR_OK);
+    assert_int_equal(roster->number, 1);
+    assert_int_equal(roster->person_count, DEV_VOTERS);
+    assert_int_equal(roster_group(roster, roster->authority)->m, 2);
+    roster_digest(span_text(text), bytes);
+    roster_free(roster);
+    assert_int_equal(hex_encode(span_of(bytes, sizeof(bytes)), &digest).code, ERR_OK);
+    CLEANUP(mem_free_at) char *hex = span_to_text(buf_span(&digest));
+    assert_pinned(place, "hsmgated.yaml", hex);
+    assert_pinned(place, "token-dev.yaml", hex);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    dev_close(dev);
+    CLEANUP(mem_free_at) char *now = content(place, "roster.json");
+    assert_string_equal(text, now);
+    assert_pinned(place, "hsmgated.yaml", hex);
+    assert_pinned(place, "token-dev.yaml", hex);
+    assert_private(place, "roster.json");
+    /* another root is another instance: its rosters follow from the file that is there */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    dev_close(dev);
+    assert_true(exists(place, "roster.json"));
+}
+
+/* A voter's key that is no key, or of another kind, is not overwritten. */
+static void test_odd_voter_keys(void **state)
+{
+    struct place *place = *state;
+    struct dev *dev = NULL;
+    CLEANUP(mem_free_at) char *folder = mem_format("%s/voters", place->folder);
+    CLEANUP(mem_free_at) char *path = mem_format("%s/voter-1.pem", folder);
+    assert_int_equal(file_make_folder(folder, 0700).code, ERR_OK);
+    assert_int_equal(file_write(path, span_text("no key\n"), 0600).code, ERR_OK);
+    struct err err = dev_prepare(place->folder, "127.0.0.1:0", &dev);
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_non_null(strstr(err.detail, "voter-1.pem is not an Ed25519 key"));
+    assert_null(dev);
+    CLEANUP(mem_free_at) char *text = content(place, "voters/voter-1.pem");
+    assert_string_equal(text, "no key\n");
 }
 
 static void test_folder_is_locked(void **state)
@@ -224,6 +286,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_first_start_makes_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_start_keeps_secrets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_roster_is_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_odd_voter_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_folder_is_locked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_announcement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_admin_is_admitted, set_up, tear_down),

@@ -286,9 +286,11 @@ static void an_approval_rule_shows_late(void **state)
     assert_ok(keystore_move(store, name, &move, 1, 1));
     static const struct {
         const char *body;
+        const char *code;
         const char *told;
-    } rows[] = {{"{\"ciphertext\":\"\"}", "no grant"},
-                {"{\"ciphertext\":\"\",\"context\":{\"t\":\"a\"}}", "approval of 2"}};
+    } rows[] = {
+        {"{\"ciphertext\":\"\"}", "forbidden", "no grant"},
+        {"{\"ciphertext\":\"\",\"context\":{\"t\":\"a\"}}", "approval_required", "approval of 2"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(answer_clear)
         struct answer answer =
@@ -296,7 +298,7 @@ static void an_approval_rule_shows_late(void **state)
                                                    .path = "/v1/keys/pay/prod/ruled:decrypt",
                                                    .body = rows[i].body,
                                                    .bearer = OTHER_TOKEN});
-        assert_problem(&answer, 403, "forbidden");
+        assert_problem(&answer, 403, rows[i].code);
         struct span detail = answer_text(&answer, "detail");
         assert_non_null(memmem(detail.data, detail.len, rows[i].told, strlen(rows[i].told)));
     }

@@ -201,7 +201,7 @@ static void approval_stops_what_reveals(void **state)
         CLEANUP(answer_clear)
         struct answer answer = ask(&(struct asking){
             .method = METHOD_POST, .path = path, .body = "{}", .bearer = ADMIN_TOKEN});
-        assert_problem(&answer, 403, "forbidden");
+        assert_problem(&answer, 403, "approval_required");
         assert_non_null(memmem(answer.body.data, answer.body.len, "break-glass", 11));
     }
 }

@@ -57,6 +57,13 @@ static void paths_lead_to_handlers(void **state)
         {METHOD_GET, "/v1/auth/whoami", op_whoami, "", 0},
         {METHOD_GET, "/v1/audit", op_audit_list, "", 0},
         {METHOD_GET, "/v1/tokens", op_tokens, "", 0},
+        {METHOD_GET, "/v1/break-glass", op_break_glass_list, "", 0},
+        {METHOD_GET, "/v1/break-glass/1f", op_break_glass_get, "1f", 0},
+        {METHOD_POST, "/v1/break-glass/1f:vote", op_break_glass_vote, "1f", 0},
+        {METHOD_POST, "/v1/break-glass/1f:open", op_break_glass_open, "1f", 0},
+        {METHOD_GET, "/v1/break-glass/1f:evidence", op_break_glass_evidence, "1f", 0},
+        {METHOD_GET, "/v1/roster:report", op_roster_report, "", 0},
+        {METHOD_POST, "/v1/keys/a/b:freeze", op_key_freeze, "a/b", 0},
         {METHOD_GET, "/v1/version", op_version, "", 0},
         {METHOD_GET, "/v1/openapi.json", op_openapi, "", 0},
         {METHOD_GET, "/healthz", op_healthz, "", 0},
@@ -102,6 +109,11 @@ static void other_paths_are_refused(void **state)
         {METHOD_POST, "/healthz", ERR_METHOD_NOT_ALLOWED, "GET"},
         {METHOD_GET, "/v1/auth/tokens/ci", ERR_METHOD_NOT_ALLOWED, "DELETE"},
         {METHOD_GET, "/v1/keys/a", ERR_INVALID_NAME, NULL},
+        {METHOD_GET, "/v1/break-glass/", ERR_NOT_FOUND, NULL},
+        {METHOD_GET, "/v1/break-glass/a/b", ERR_NOT_FOUND, NULL},
+        {METHOD_GET, "/v1/break-glass/a:b", ERR_NOT_FOUND, NULL},
+        {METHOD_GET, "/v1/break-glass/:evidence", ERR_NOT_FOUND, NULL},
+        {METHOD_GET, "/v1/break-glass/a:vote", ERR_METHOD_NOT_ALLOWED, "POST"},
         {METHOD_GET, "/v1/keys/", ERR_INVALID_NAME, NULL},
         {METHOD_GET, "/v1/keys/a/B", ERR_INVALID_NAME, NULL},
         {METHOD_GET, "/v1/keys/a/b/", ERR_INVALID_NAME, NULL},
@@ -132,9 +144,9 @@ static void allow_names_what_is_served(void **state)
         char path[96];
         bool key = routes[i].target == TARGET_KEY;
         snprintf(path, sizeof(path), "%s%s%s%s", routes[i].path,
-                 key                               ? "a/b"
-                 : routes[i].target == TARGET_REST ? "x"
-                                                   : "",
+                 key                                                                  ? "a/b"
+                 : routes[i].target == TARGET_REST || routes[i].target == TARGET_ITEM ? "x"
+                                                                                      : "",
                  routes[i].verb != NULL ? ":" : "", routes[i].verb != NULL ? routes[i].verb : "");
         struct found refused;
         enum method other = strcmp(routes[i].path, "/v1/grants/") == 0 ? METHOD_PATCH : METHOD_PUT;
@@ -156,8 +168,10 @@ static void the_table_is_whole(void **state)
         assert_non_null(route->handler);
         assert_non_null(route->operation);
         assert_true((route->target == TARGET_KEY) == (strcmp(route->path, "/v1/keys/") == 0));
-        /* whatever names a key or changes something asks for a grant; authorize changes nothing */
-        bool asks = strcmp(route->path, "/v1/authorize") == 0;
+        /* whatever names a key or changes something asks for a grant; authorize changes nothing,
+         * votes speak for themselves, and the key of a request is known when that is read */
+        bool asks = strcmp(route->path, "/v1/authorize") == 0 ||
+                    strcmp(route->path, "/v1/roster") == 0 || route->target == TARGET_ITEM;
         if (route->target == TARGET_KEY || (route->method != METHOD_GET && !asks)) {
             assert_int_equal(route->access, ACCESS_GRANT);
         }
