@@ -31,8 +31,9 @@ const struct command *command_find(int argc, char **argv, int *out_words)
 
 bool command_is_offline(const struct command *command)
 {
-    static command_handler *const offline[] = {auditor_verify, auditor_prove, auditor_check,
-                                               restore_restore, completion_bash};
+    static command_handler *const offline[] = {
+        auditor_verify, auditor_prove,  auditor_check,      restore_restore, completion_bash,
+        voter_keygen,   voter_register, break_glass_unseal, evidence_verify};
     for (size_t i = 0; i < ARRAY_LEN(offline); i++) {
         if (command->run == offline[i]) {
             return true;
@@ -44,6 +45,6 @@ bool command_is_offline(const struct command *command)
 void command_print_all(void)
 {
     for (size_t i = 0; i < command_count; i++) {
-        printf("  %-20s %s\n", commands[i].words, commands[i].summary);
+        printf("  %-29s %s\n", commands[i].words, commands[i].summary);
     }
 }

@@ -50,6 +50,16 @@ command_handler status_status, status_tokens, status_random, status_jwks, status
 command_handler grant_list, grant_show, grant_put, grant_delete, grant_apply, grant_authorize;
 command_handler lint_lint;
 command_handler auditor_verify, auditor_prove, auditor_check, auditor_checkpoint, auditor_key;
+command_handler voter_keygen, voter_register;
+command_handler roster_show, roster_verify, roster_report, roster_draft, roster_propose,
+    roster_publish;
+command_handler break_glass_request, break_glass_request_destroy, break_glass_request_rule,
+    break_glass_request_unfreeze;
+command_handler break_glass_list, break_glass_show, break_glass_save, break_glass_cancel,
+    break_glass_watch, break_glass_evidence;
+command_handler break_glass_approve, break_glass_deny, break_glass_submit;
+command_handler break_glass_open, break_glass_unseal;
+command_handler evidence_verify, key_freeze, key_unfreeze, drill_break_glass;
 command_handler completion_bash;
 
 #endif

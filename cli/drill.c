@@ -209,7 +209,7 @@ struct err drill_run(struct client *client, const struct options *options, const
         drill_note(&drill, &(struct drill_measure){.passed = false}, "stopped: %s (%s)", err.detail,
                    err_word(err.code));
     }
-    if (!options_has(options, OPTION_KEEP)) {
+    if (!options_has(options, OPTION_KEEP) && !drill.keeps) {
         clear_up(&drill);
     }
     *out_exit = all_passed(&drill) ? EXIT_DONE : EXIT_REFUSED;

@@ -22,6 +22,7 @@ struct drill {
     size_t step_count;
     char *keys[DRILL_KEYS_MAX]; /* names of those that were made */
     size_t key_count;
+    bool keeps; /* them, and --keep need not be there */
 };
 
 /* Notes a step that began at `start_ns` (0: not measured) and ends now, or took until `end_ns` when

@@ -66,3 +66,27 @@ void human_distance(int64_t now_ms, int64_t time_ms, char out[HUMAN_MAX])
     (void)snprintf(out, HUMAN_MAX, "%s%.40s%s", seconds > 0 ? "in " : "", span,
                    seconds > 0 ? "" : " ago");
 }
+
+void human_hex(struct span bytes, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.len; i++) {
+        *out++ = digits[bytes.data[i] >> 4];
+        *out++ = digits[bytes.data[i] & 0x0f];
+    }
+    *out = '\0';
+}
+
+void human_digest(const char *hex, char out[HUMAN_DIGEST_MAX])
+{
+    size_t len = 0;
+    for (size_t i = 0; hex[i] != '\0' && len + 8 < HUMAN_DIGEST_MAX; i++) {
+        if (i % 16 == 0) {
+            len += (size_t)snprintf(out + len, HUMAN_DIGEST_MAX - len, "%s    ", i > 0 ? "\n" : "");
+        } else if (i % 4 == 0) {
+            out[len++] = ' ';
+        }
+        out[len++] = hex[i];
+    }
+    out[len] = '\0';
+}

@@ -15,4 +15,11 @@ void human_time(struct span time, char out[HUMAN_MAX]);
 /* How far from `now_ms` a time is: `in 3d 4h`, `now`, `5m ago`. */
 void human_distance(int64_t now_ms, int64_t time_ms, char out[HUMAN_MAX]);
 
+/* Lower-case hex; `out` has 2 * bytes.len + 1 bytes. */
+void human_hex(struct span bytes, char *out);
+/* A SHA-256 in hex, for reading out and comparing: four lines of four groups of four. `out` has
+ * HUMAN_DIGEST_MAX bytes. */
+#define HUMAN_DIGEST_MAX 112
+void human_digest(const char *hex, char out[HUMAN_DIGEST_MAX]);
+
 #endif

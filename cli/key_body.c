@@ -2,6 +2,8 @@
 #include "cli/key_body.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "cli/command.h"
@@ -115,4 +117,22 @@ bool key_adopt_is_sound(const struct options *options, int *out_exit)
         fprintf(stderr, "hsmgate: %s\n", wrong);
     }
     return wrong == NULL;
+}
+
+struct err key_put_approval(struct json_writer *writer, const struct options *options)
+{
+    const char *text = options->values[OPTION_APPROVAL];
+    if (text == NULL) {
+        return err_ok();
+    }
+    const char *colon = strchr(text, ':');
+    char *end = NULL;
+    const long m = colon != NULL ? strtol(colon + 1, &end, 10) : 0;
+    ENSURE(colon != NULL && colon != text && end != colon + 1 && *end == '\0' && m >= 1 && m <= 255,
+           ERR_INVALID_FIELD, "--approval takes GROUP:M, such as officers:2, not '%s'", text);
+    json_begin_object(writer, "approval");
+    json_put_span(writer, "group", span_of(text, (size_t)(colon - text)));
+    json_put_integer(writer, "m", m);
+    json_end_object(writer);
+    return err_ok();
 }

@@ -20,4 +20,7 @@ void key_put_adopt(struct json_writer *writer, const struct options *options);
 /* Whether --adopt-id, --adopt-label and --allow go together; else says so and sets EXIT_USAGE. */
 bool key_adopt_is_sound(const struct options *options, int *out_exit);
 
+/* --approval GROUP:M as the member `approval`, when it was given. ERR_INVALID_FIELD. */
+MUST_USE struct err key_put_approval(struct json_writer *writer, const struct options *options);
+
 #endif

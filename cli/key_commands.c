@@ -20,6 +20,7 @@ struct err key_create(struct client *client, const struct options *options, int 
     key_put_texts(&writer, options, fields, ARRAY_LEN(fields));
     TRY(key_put_facts(&writer, options));
     key_put_adopt(&writer, options);
+    TRY(key_put_approval(&writer, options));
     json_end_object(&writer);
     TRY(json_finish(&writer));
     CLEANUP(response_clear) struct response response = {0};

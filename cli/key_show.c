@@ -137,7 +137,7 @@ struct err key_show(struct client *client, const struct options *options, int *o
             table_row(&table, ARRAY_LEN(cells), cells);
         }
     }
-    static const char *const objects[] = {"labels", "rotation", "jwt"};
+    static const char *const objects[] = {"labels", "rotation", "jwt", "approval", "frozen"};
     for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
         TRY(add_object_row(&table, objects[i], json_member(json.root, objects[i])));
     }

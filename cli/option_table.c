@@ -6,6 +6,10 @@
 
 static const char *const severities[] = {"note", "warning", "error", NULL};
 static const char *const attributes[] = {"extractable", "modifiable", NULL};
+static const char *const curves[] = {"P-256", "P-384", NULL};
+static const char *const request_states[] = {"pending",       "approved",  "opening", "opened",
+                                             "denied",        "cancelled", "expired", "failed",
+                                             "indeterminate", NULL};
 static const char *const modes[] = {"automatic", "manual", NULL};
 
 const struct option_row option_rows[OPTION_COUNT] = {
@@ -88,7 +92,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
                          .help =
                              "the least severe findings wanted: note, warning (default) or error",
                          .choices = severities},
-    [OPTION_KEY_NAME] = {"key", "NAME", .help = "the key of the ciphertexts, one in each line"},
+    [OPTION_KEY_NAME] = {"key", "NAME", .help = "the key of the ciphertext or ciphertexts"},
     [OPTION_REJECTS] = {"rejects", "FILE",
                         .help = "where bad lines go (default: OUT.rejects, or rewrap.rejects)"},
     [OPTION_STATE] = {"state", "FILE",
@@ -120,4 +124,65 @@ const struct option_row option_rows[OPTION_COUNT] = {
     [OPTION_AUDIT] = {"audit", "DIR", .help = "where its audit log shall be, or is"},
     [OPTION_KEEP] = {"keep", NULL, .help = "leave the keys and files of the drill"},
     [OPTION_SVG] = {"svg", "FILE", .help = "also draw it, as an SVG picture in FILE"},
+    [OPTION_APPROVAL] = {"approval", "GROUP:M",
+                         .help = "let nothing be opened without M approvals of this group"},
+    [OPTION_ID] = {"id", "ID", .help = "the short name by which a person votes, such as ann"},
+    [OPTION_NAME] = {"name", "NAME", .help = "what people call that person"},
+    [OPTION_PERSON_PRINCIPAL] = {"principal", "WHO",
+                                 .help = "a caller who is that person; may be repeated",
+                                 REPEATED(principals)},
+    [OPTION_PRIVATE_KEY] = {"key", "FILE", .help = "the private key: of a voter, or of an answer"},
+    [OPTION_SSH_KEY] = {"ssh-key", "FILE",
+                        .help = "an SSH public key whose other half is in a file beside it, an "
+                                "agent or hardware; ssh-keygen signs with it"},
+    [OPTION_FROM] = {"from", "FILE",
+                     .help = "the chain of rosters, as roster show --json prints it; current "
+                             "(default) is the gateway's, none begins anew"},
+    [OPTION_ADD] = {"add", "FILE",
+                    .help = "a registration of a person or of one more key; may be repeated",
+                    REPEATED(added)},
+    [OPTION_REMOVE] = {"remove", "ID",
+                       .help = "take a person out, of all groups too; may be "
+                               "repeated",
+                       REPEATED(removed)},
+    [OPTION_GROUP_LINE] = {"group", "ID:M:MEMBER,...",
+                           .help = "a group of people or group:ID, M of which decide; also takes "
+                                   "wait=TIME and within=TIME; may be repeated",
+                           REPEATED(groups)},
+    [OPTION_REMOVE_GROUP] = {"remove-group", "ID", .help = "take a group out; may be repeated",
+                             REPEATED(removed_groups)},
+    [OPTION_AUTHORITY] = {"authority", "GROUP", .help = "the group that may change the roster"},
+    [OPTION_ROSTER] = {"roster", "FILE", .help = "the new roster, as roster draft wrote it"},
+    [OPTION_STATEMENT] = {"statement", "FILE", .help = "the statement, as it was saved in a file"},
+    [OPTION_VOTE] = {"vote", "FILE", .help = "a vote in a file; may be repeated where several go",
+                     REPEATED(votes)},
+    [OPTION_WINDOW] = {"window", "TIME",
+                       .help = "how long people may decide (default 1h; 7d for "
+                               "a roster)",
+                       .kind = VALUE_DURATION},
+    [OPTION_TICKET] = {"ticket", "ID", .help = "the ticket that it belongs to"},
+    [OPTION_REQUESTER] = {"requester", "WHO", .help = "who asks (default: you)"},
+    [OPTION_ROOT] = {"root", "HEX", .help = "the digest of the first roster, as you have it",
+                     .kind = VALUE_HEX},
+    [OPTION_ROSTER_ROOT] = {"roster-root", "HEX",
+                            .help = "the digest of the first roster, as you have it",
+                            .kind = VALUE_HEX},
+    [OPTION_CHAIN_FILE] = {"file", "FILE",
+                           .help = "a chain of rosters, as roster show --json prints it"},
+    [OPTION_CIPHERTEXT] = {"ciphertext", "FILE", .help = "what shall be opened, base64 or bytes"},
+    [OPTION_CURVE] = {"curve", "NAME", .help = "P-256 (default) or P-384, of the answer's key",
+                      .choices = curves},
+    [OPTION_RECIPIENT] = {"recipient", "FILE",
+                          .help = "seal the answer to this public key (JWK) of somebody else"},
+    [OPTION_GROUP] = {"group", "ID", .help = "the group that shall decide"},
+    [OPTION_M] = {"m", "N", .help = "how many of them; 0: the key shall need no approval",
+                  .kind = VALUE_NUMBER},
+    [OPTION_REQUEST_STATE] = {"state", "STATE", .help = "only requests in this state",
+                              .choices = request_states},
+    [OPTION_AS] = {"as", "VOTER", .help = "the id that you vote by (default: whose key it is)"},
+    [OPTION_TYPED] = {"yes-i-typed", "NAME",
+                      .help = "instead of typing it: the key's name, or the roster's number"},
+    [OPTION_VOTER_KEY] = {"voter-key", "FILE", .help = "a voter's private key; may be repeated",
+                          REPEATED(voter_keys)},
+    [OPTION_WAIT] = {"wait", NULL, .help = "wait for people to vote instead"},
 };

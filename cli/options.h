@@ -69,6 +69,37 @@ enum option_id {
     OPTION_DATABASE,
     OPTION_AUDIT,
     OPTION_KEEP,
+    OPTION_APPROVAL,
+    OPTION_ID,
+    OPTION_NAME,
+    OPTION_PERSON_PRINCIPAL, /* --principal WHO, of a person: may be repeated */
+    OPTION_PRIVATE_KEY,      /* --key FILE that signs or opens */
+    OPTION_SSH_KEY,
+    OPTION_FROM,
+    OPTION_ADD,
+    OPTION_REMOVE,
+    OPTION_GROUP_LINE, /* --group ID:M:MEMBERS; OPTION_GROUP is an id */
+    OPTION_REMOVE_GROUP,
+    OPTION_AUTHORITY,
+    OPTION_ROSTER,
+    OPTION_STATEMENT,
+    OPTION_VOTE,
+    OPTION_WINDOW,
+    OPTION_TICKET,
+    OPTION_REQUESTER,
+    OPTION_ROOT,
+    OPTION_ROSTER_ROOT,
+    OPTION_CHAIN_FILE,
+    OPTION_CIPHERTEXT,
+    OPTION_CURVE,
+    OPTION_RECIPIENT,
+    OPTION_GROUP,
+    OPTION_M,
+    OPTION_REQUEST_STATE,
+    OPTION_AS,
+    OPTION_TYPED,
+    OPTION_VOTER_KEY,
+    OPTION_WAIT,
     OPTION_COUNT
 };
 
@@ -93,6 +124,13 @@ struct options {
     struct repeated operations;
     struct repeated sources;
     struct repeated allowed;
+    struct repeated principals;
+    struct repeated added;
+    struct repeated removed;
+    struct repeated groups;
+    struct repeated removed_groups;
+    struct repeated votes;
+    struct repeated voter_keys;
     const char *arguments[8];
     int argument_count;
 };

@@ -10,6 +10,7 @@
 
 #include "base/encoding.h"
 #include "base/file.h"
+#include "base/harmless.h"
 #include "base/mem.h"
 #include "cli/command.h"
 
@@ -44,6 +45,12 @@ struct err output_line(const struct options *options, struct span text)
     TRY(buf_append(&line, text));
     TRY(buf_append_u8(&line, '\n'));
     return output_bytes(options, buf_span(&line));
+}
+
+struct err output_stdout_line(struct span text)
+{
+    static const struct options nowhere_else = {0};
+    return output_line(&nowhere_else, text);
 }
 
 static struct err member_of(const struct json *json, const char *member, struct span *out)
@@ -94,12 +101,23 @@ bool member_flag(const struct json_value *object, const char *name)
 
 void output_harmless(char *text)
 {
-    for (; *text != '\0'; text++) {
-        const unsigned char byte = (unsigned char)text[0];
-        const unsigned char next = (unsigned char)text[1];
-        if (byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next <= 0x9f)) {
-            text[0] = '?';
-            text[1] = byte == 0xc2 ? '?' : text[1];
+    size_t left = strlen(text);
+    while (left > 0) {
+        const size_t harmful = harmful_len(span_of(text, left));
+        memset(text, '?', harmful);
+        text += harmful > 0 ? harmful : 1;
+        left -= harmful > 0 ? harmful : 1;
+    }
+}
+
+void output_lines(struct span lines)
+{
+    CLEANUP(mem_free_at) char *text = span_to_text(lines);
+    char *rest = text;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        output_harmless(line);
+        if (*line != '\0' || rest != NULL) {
+            printf("%s\n", line);
         }
     }
 }
@@ -143,9 +161,12 @@ void table_clear(struct table *table)
     *table = (struct table){0};
 }
 
-/* A file that cannot be read says nothing of the gateway. */
+/* A file that cannot be read, or is not there, says nothing of the gateway. */
 static bool is_of_files(const struct err *err)
 {
+    if (err->code == ERR_NOT_FOUND) {
+        return err->where != NULL && strcmp(err->where, "client_problem_of") != 0;
+    }
     return err->code == ERR_IO &&
            (err->where == NULL || strcmp(err->where, "client_exchange") != 0);
 }
@@ -159,7 +180,8 @@ static const char *next_step(enum err_code code)
         {ERR_IO, "is hsmgated running, and does HSMGATE_ADDR name it? For a development instance: "
                  ". DIR/env"},
         {ERR_FORBIDDEN, "hsmgate whoami shows who you are; an administrator may do this"},
-        {ERR_NOT_FOUND, "hsmgate key list shows the keys that you may see"},
+        {ERR_NOT_FOUND, "hsmgate key list shows the keys that you may see, hsmgate break-glass "
+                        "list the requests"},
         {ERR_TOKEN_UNAVAILABLE, "hsmgate tokens shows the state of each token; the gateway starts "
                                 "a worker again by itself"},
         {ERR_AUDIT_UNAVAILABLE,
@@ -167,6 +189,8 @@ static const char *next_step(enum err_code code)
         {ERR_KEY_EXHAUSTED, "hsmgate key rotate NAME"},
         {ERR_UNSUPPORTED_BY_TOKEN, "hsmgate tokens shows what each token passed"},
         {ERR_INVALID_STATE, "hsmgate key show NAME shows the state of each version"},
+        {ERR_APPROVAL_REQUIRED, "hsmgate break-glass show ID shows who has voted; for a key with "
+                                "approval: hsmgate break-glass request --help"},
         {ERR_OVERLOADED, "again in a second"},
     };
     if (code == ERR_UNAUTHENTICATED) {

@@ -11,6 +11,8 @@ bool output_json(const struct options *options, const struct response *response)
 /* Writes to --out FILE (0600) or standard output. */
 MUST_USE struct err output_bytes(const struct options *options, struct span bytes);
 MUST_USE struct err output_line(const struct options *options, struct span text);
+/* Likewise, but always to standard output, for commands whose --out is something else. */
+MUST_USE struct err output_stdout_line(struct span text);
 /* The text member of an answer's root, decoded from base64 or as a line. ERR_CORRUPT when the
  * server left it out. */
 MUST_USE struct err output_member_bytes(const struct options *options, const struct json *json,
@@ -25,6 +27,9 @@ bool member_flag(const struct json_value *object, const char *name);
 
 /* Turns what a terminal would obey (C0, DEL, C1) into `?`: the text came over the network. */
 void output_harmless(char *text);
+
+/* Prints lines, each of them harmless. */
+void output_lines(struct span lines);
 
 #define TABLE_COLUMNS_MAX 8
 /* A table of left-aligned columns; cells are copied, control characters shown as `?`. */

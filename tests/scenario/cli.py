@@ -25,6 +25,11 @@ driven = set()
 ELSEWHERE = {"key promote", "key retire", "key disable", "key enable", "key compromise", "key destroy", "key cancel-destroy", "key confirm-destroy",
              "key plan", "key retire-check", "rotation calendar", "token inventory", "clock show", "clock accept",
              "backup", "backups", "restore", "drill revoke", "drill rotate", "drill restore"}
+# What cli_break_glass.py drives.
+BREAK_GLASS = {"key freeze", "key unfreeze", "voter keygen", "voter register", "roster show", "roster draft", "roster propose", "roster publish", "roster verify",
+               "roster report", "evidence verify", "drill break-glass", "break-glass request", "break-glass request-destroy", "break-glass request-rule",
+               "break-glass request-unfreeze", "break-glass list", "break-glass show", "break-glass approve", "break-glass deny", "break-glass submit",
+               "break-glass save", "break-glass open", "break-glass unseal", "break-glass watch", "break-glass cancel", "break-glass evidence"}
 
 
 def command_words():
@@ -562,5 +567,5 @@ def test_no_secret_is_in_any_argument_or_inherited(shell):
 
 
 def test_no_command_was_left_out(shell):
-    assert ELSEWHERE <= set(shell.words)
-    assert sorted(set(shell.words) - driven - ELSEWHERE) == []
+    assert ELSEWHERE | BREAK_GLASS <= set(shell.words)
+    assert sorted(set(shell.words) - driven - ELSEWHERE - BREAK_GLASS) == []

@@ -88,9 +88,28 @@ static void test_distances(void **state)
     }
 }
 
+static void test_digests_for_reading_out(void **state)
+{
+    (void)state;
+    char hex[65];
+    char large[HUMAN_DIGEST_MAX];
+    uint8_t bytes[32];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 8 + 7);
+    }
+    human_hex(span_of(bytes, sizeof bytes), hex);
+    assert_string_equal(hex, "070f171f272f373f474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ff");
+    human_digest(hex, large);
+    assert_string_equal(large, "    070f 171f 272f 373f\n"
+                               "    474f 575f 676f 777f\n"
+                               "    878f 979f a7af b7bf\n"
+                               "    c7cf d7df e7ef f7ff");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_digests_for_reading_out),
         cmocka_unit_test(test_spans),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_times),

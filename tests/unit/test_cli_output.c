@@ -37,6 +37,17 @@ static void test_shows_nothing_that_a_terminal_obeys(void **state)
     assert_string_equal(cut, "end\xc2");
 }
 
+static void test_lines_are_harmless_one_by_one(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf said = {0};
+    CAPTURE(&said, output_lines(span_text("one\n\ntw\033o\n")));
+    assert_span_is(buf_span(&said), "one\n\ntw?o\n");
+    CLEANUP(buf_clear) struct buf last = {0};
+    CAPTURE(&last, output_lines(span_text("no end")));
+    assert_span_is(buf_span(&last), "no end\n");
+}
+
 static void test_writes_files_for_their_owner(void **state)
 {
     (void)state;
@@ -116,7 +127,9 @@ static void test_names_the_next_step_where_there_is_one(void **state)
         {{.code = ERR_IO, .where = "client_exchange", .detail = "no answer"},
          "is hsmgated running"},
         {{.code = ERR_IO, .where = "bulk_file_append", .detail = "disk full"}, NULL},
-        {{.code = ERR_NOT_FOUND, .where = "x", .detail = "none"}, "hsmgate key list"},
+        {{.code = ERR_NOT_FOUND, .where = "client_problem_of", .detail = "none"},
+         "hsmgate key list"},
+        {{.code = ERR_NOT_FOUND, .where = "input_read_named", .detail = "none"}, NULL},
         {{.code = ERR_CONFLICT, .where = "x", .detail = "there"}, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -133,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prints_a_table),
         cmocka_unit_test(test_shows_nothing_that_a_terminal_obeys),
+        cmocka_unit_test(test_lines_are_harmless_one_by_one),
         cmocka_unit_test(test_writes_files_for_their_owner),
         cmocka_unit_test(test_writes_members),
         cmocka_unit_test(test_json_is_a_line_as_it_came),

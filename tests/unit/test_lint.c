@@ -7,6 +7,7 @@
 #include "keystore/grant.h"
 #include "keystore/grants.h"
 #include "pkcs11/token.h"
+#include "quorum/quorum.h"
 
 #define DAY    ((int64_t)24 * 3600 * 1000)
 #define NOW    ((int64_t)1780272000 * 1000) /* 2026-06-01 */
@@ -44,6 +45,7 @@ struct wanted {
 struct world {
     const char *name;
     const struct config *config; /* NULL: the usual one */
+    const struct roster *roster; /* or NULL */
     const struct key *keys[MAX];
     struct grant grants[MAX]; /* in the order of ids; empty members get what is usual */
     int64_t used_at[MAX];
@@ -198,6 +200,7 @@ static void check(const struct world *world)
         .grants = grants,
         .bearers = world->bearers,
         .bearer_count = count_bearers(world),
+        .roster = world->roster,
         .now = NOW,
     };
     lint_run(&facts, &findings);
@@ -611,6 +614,61 @@ static void tokens_end_and_are_replaced(void **state)
     check_all(worlds, ARRAY_LEN(worlds));
 }
 
+/* --- quorums --- */
+
+#define RULED(key_name, group_id, count)                             \
+    FACTS_KEY(key_name, FACTS(WHO, .classification = CLASS_INTERNAL, \
+                              .approval = {.group = (group_id), .m = (count)}))
+#define DRAFT(group_rule) \
+    "hsmgate roster draft --from current --out roster.json --group " group_rule ":MEMBER,…"
+#define CANNOT(group_rule)                                        \
+    {                                                             \
+        'e', "quorum-cannot-decide", "a/app/k", DRAFT(group_rule) \
+    }
+#define NO_SPARE(group_rule)                                      \
+    {                                                             \
+        'w', "quorum-without-spare", "a/app/k", DRAFT(group_rule) \
+    }
+
+static struct roster_group group_of(const char *id, uint32_t m, size_t people)
+{
+    return (struct roster_group){.id = span_text(id), .m = m, .eligible_count = people};
+}
+
+static void quorums_can_decide(void **state)
+{
+    (void)state;
+    const struct roster_group groups[] = {group_of("two", 2, 2), group_of("three", 2, 3),
+                                          group_of("strict", 3, 3)};
+    const struct roster roster = {.groups = groups, .group_count = ARRAY_LEN(groups)};
+    const struct world worlds[] = {
+        {.name = "no rule", .roster = &roster, .keys = {KEY("a/app/k")}},
+        {.name = "one to spare", .roster = &roster, .keys = {RULED("a/app/k", "three", 2)}},
+        {.name = "nobody to spare",
+         .roster = &roster,
+         .keys = {RULED("a/app/k", "two", 2)},
+         .wanted = {NO_SPARE("two:2")}},
+        {.name = "all of three",
+         .roster = &roster,
+         .keys = {RULED("a/app/k", "three", 3)},
+         .wanted = {NO_SPARE("three:2")}},
+        {.name = "the group wants more than the key",
+         .roster = &roster,
+         .keys = {RULED("a/app/k", "strict", 2)},
+         .wanted = {NO_SPARE("strict:3")}},
+        {.name = "more than there are",
+         .roster = &roster,
+         .keys = {RULED("a/app/k", "two", 3)},
+         .wanted = {CANNOT("two:2")}},
+        {.name = "no such group",
+         .roster = &roster,
+         .keys = {RULED("a/app/k", "gone", 4)},
+         .wanted = {CANNOT("gone:4")}},
+        {.name = "no roster", .keys = {RULED("a/app/k", "two", 2)}, .wanted = {CANNOT("two:2")}},
+    };
+    check_all(worlds, ARRAY_LEN(worlds));
+}
+
 static void severities_have_names(void **state)
 {
     (void)state;
@@ -638,6 +696,7 @@ int main(void)
         cmocka_unit_test(principals_can_be_proved),
         cmocka_unit_test(use_and_management_are_apart),
         cmocka_unit_test(tokens_end_and_are_replaced),
+        cmocka_unit_test(quorums_can_decide),
         cmocka_unit_test(severities_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
