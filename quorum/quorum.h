@@ -140,7 +140,7 @@ bool vote_format_by_name(struct span name, enum vote_format *out);
 struct vote {
     struct span voter; /* id of a person */
     enum vote_choice choice;
-    struct span signed_at; /* RFC 3339 UTC with `Z`, exactly as it was signed */
+    struct span signed_at; /* RFC 3339 UTC, `Z` or `+00:00`, exactly as it was signed */
     enum vote_format format;
     struct span signature;
 };

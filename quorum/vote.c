@@ -4,12 +4,15 @@
  * shown as a denial, or either as something else. Voter and time stand on lines too, therefore
  * nothing that could hold a line's end gets there. Whether a signature is good is asked elsewhere:
  * reading proves nothing. */
+#include <string.h>
+
+#include "base/banned.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "quorum/canonical.h"
 
-#define SIGNED_AT_MIN 20 /* without a fraction of a second */
-#define SIGNED_AT_MAX 30 /* with nanoseconds */
+#define SIGNED_AT_MIN 19 /* without a fraction of a second and its zone */
+#define SIGNED_AT_MAX 29 /* with nanoseconds */
 
 static const char *const choices[] = {[VOTE_APPROVE] = "approve", [VOTE_DENY] = "deny"};
 static const char *const formats[] = {[VOTE_RAW] = "raw", [VOTE_SSHSIG] = "sshsig"};
@@ -55,11 +58,25 @@ bool vote_format_by_name(struct span name, enum vote_format *out)
     return true;
 }
 
-/* One form of a time: no offset, no small letters. */
+/* The length of the zone at the end, when it is UTC in one of the two forms that programs write. */
+static size_t zone_len(struct span text)
+{
+    static const char *const zones[] = {"Z", "+00:00"};
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+        size_t len = strlen(zones[i]);
+        if (text.len > len && memcmp(text.data + text.len - len, zones[i], len) == 0) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* No other zone, and no small letters. */
 static struct err check_signed_at(struct span text)
 {
-    bool shaped = text.len >= SIGNED_AT_MIN && text.len <= SIGNED_AT_MAX && text.data[10] == 'T' &&
-                  text.data[text.len - 1] == 'Z';
+    size_t zone = zone_len(text);
+    size_t len = text.len - zone;
+    bool shaped = zone > 0 && len >= SIGNED_AT_MIN && len <= SIGNED_AT_MAX && text.data[10] == 'T';
     int64_t unix_ms = 0;
     ENSURE(shaped && clock_parse(text, &unix_ms).code == ERR_OK, ERR_INVALID_FIELD,
            "signed_at is not a time like 2026-01-02T03:04:05Z (RFC 3339, UTC)");
