@@ -96,6 +96,9 @@ void json_put_flag(struct json_writer *writer, const char *name, bool value);
 void json_put_null(struct json_writer *writer, const char *name);
 void json_put_time(struct json_writer *writer, const char *name,
                    int64_t unix_ms); /* RFC 3339 UTC, milliseconds cut when 0 */
+/* What is not there is left out: NULL or empty text, the time 0. */
+void json_put_text_if(struct json_writer *writer, const char *name, const char *text);
+void json_put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms);
 void json_put_value(struct json_writer *writer, const char *name, const struct json_value *value);
 void json_put_raw(struct json_writer *writer, const char *name,
                   struct span json); /* already JSON */

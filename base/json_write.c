@@ -222,6 +222,20 @@ void json_put_time(struct json_writer *writer, const char *name, int64_t unix_ms
     json_put_text(writer, name, text);
 }
 
+void json_put_text_if(struct json_writer *writer, const char *name, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        json_put_text(writer, name, text);
+    }
+}
+
+void json_put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms)
+{
+    if (unix_ms != 0) {
+        json_put_time(writer, name, unix_ms);
+    }
+}
+
 static void put_children(struct json_writer *writer, const struct json_value *parent, bool named)
 {
     for (const struct json_value *at = json_first(parent); at != NULL; at = json_next(at)) {

@@ -13,13 +13,6 @@ static struct err served(const struct call *call, struct backups **out)
     return err_ok();
 }
 
-static void put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms)
-{
-    if (unix_ms != 0) {
-        json_put_time(writer, name, unix_ms);
-    }
-}
-
 static void put_backup(struct json_writer *writer, const struct backups *backups,
                        const struct backup *backup)
 {
@@ -27,8 +20,8 @@ static void put_backup(struct json_writer *writer, const struct backups *backups
     json_begin_object(writer, NULL);
     json_put_text(writer, "name", backup->name);
     json_put_text(writer, "state", backup_state_name(backup->state));
-    put_time_if(writer, "started_at", backup->started_at);
-    put_time_if(writer, "finished_at", backup->finished_at);
+    json_put_time_if(writer, "started_at", backup->started_at);
+    json_put_time_if(writer, "finished_at", backup->finished_at);
     json_put_text(writer, "path", path);
     json_put_integer(writer, "bytes_done", (int64_t)backup->bytes_done);
     json_put_integer(writer, "bytes_total", (int64_t)backup->bytes_total);

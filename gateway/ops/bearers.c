@@ -109,12 +109,8 @@ static void put_bearer(struct json_writer *writer, const struct bearer *bearer)
     json_begin_object(writer, NULL);
     json_put_text(writer, "name", bearer->name);
     json_put_time(writer, "created_at", bearer->created_at);
-    if (bearer->expires_at != 0) {
-        json_put_time(writer, "expires_at", bearer->expires_at);
-    }
-    if (bearer->last_used_at != 0) {
-        json_put_time(writer, "last_used_at", bearer->last_used_at);
-    }
+    json_put_time_if(writer, "expires_at", bearer->expires_at);
+    json_put_time_if(writer, "last_used_at", bearer->last_used_at);
     json_end_object(writer);
 }
 

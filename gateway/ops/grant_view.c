@@ -57,9 +57,7 @@ static void put_source(struct json_writer *writer, const struct grant *grant)
 
 static void put_end(struct json_writer *writer, const struct grant *grant)
 {
-    if (grant->expires_at != 0) {
-        json_put_time(writer, "expires_at", grant->expires_at);
-    }
+    json_put_time_if(writer, "expires_at", grant->expires_at);
 }
 
 static void put_justification(struct json_writer *writer, const struct grant *grant)
@@ -109,9 +107,7 @@ void grant_put(struct json_writer *writer, const char *name, const struct grant 
     json_put_time(writer, "created_at", grant->created_at);
     json_put_time(writer, "updated_at", grant->updated_at);
     json_put_text(writer, "updated_by", grant->updated_by);
-    if (last != 0) {
-        json_put_time(writer, "last_used_at", last);
-    }
+    json_put_time_if(writer, "last_used_at", last);
     json_put_flag(writer, "expired", grant->expires_at != 0 && grant->expires_at <= now);
     json_end_object(writer);
 }

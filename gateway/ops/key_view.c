@@ -12,20 +12,6 @@ void kid_format(const struct key *key, uint32_t version, char out[KID_MAX])
     snprintf(out, KID_MAX, "%s@%u", key->name, version);
 }
 
-static void put_text_if(struct json_writer *writer, const char *name, const char *text)
-{
-    if (text != NULL && text[0] != '\0') {
-        json_put_text(writer, name, text);
-    }
-}
-
-static void put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms)
-{
-    if (unix_ms != 0) {
-        json_put_time(writer, name, unix_ms);
-    }
-}
-
 static void put_duration_if(struct json_writer *writer, const char *name, int64_t seconds)
 {
     char text[CLOCK_TEXT_MAX];
@@ -68,7 +54,7 @@ static void put_jwt(struct json_writer *writer, const struct jwt_policy *jwt)
     }
     json_begin_object(writer, "jwt");
     put_duration_if(writer, "max_ttl", jwt->max_ttl);
-    put_text_if(writer, "issuer", jwt->issuer);
+    json_put_text_if(writer, "issuer", jwt->issuer);
     if (jwt->audience_count > 0) {
         json_begin_array(writer, "audiences");
         for (size_t i = 0; i < jwt->audience_count; i++) {
@@ -86,23 +72,23 @@ static void put_frozen(struct json_writer *writer, const struct freeze *frozen)
     }
     json_begin_object(writer, "frozen");
     json_put_time(writer, "at", frozen->at);
-    put_text_if(writer, "by", frozen->by);
-    put_text_if(writer, "reason", frozen->reason);
+    json_put_text_if(writer, "by", frozen->by);
+    json_put_text_if(writer, "reason", frozen->reason);
     json_end_object(writer);
 }
 
 static void put_facts(struct json_writer *writer, const struct key_facts *facts)
 {
     json_put_text(writer, "owner", facts->owner);
-    put_text_if(writer, "description", facts->description);
+    json_put_text_if(writer, "description", facts->description);
     json_put_text(writer, "classification", classification_name(facts->classification));
-    put_text_if(writer, "contact", facts->contact);
+    json_put_text_if(writer, "contact", facts->contact);
     put_labels(writer, facts);
     put_rotation(writer, &facts->rotation);
     put_jwt(writer, &facts->jwt);
     if (facts->approval.m != 0) {
         json_begin_object(writer, "approval");
-        put_text_if(writer, "group", facts->approval.group);
+        json_put_text_if(writer, "group", facts->approval.group);
         json_put_integer(writer, "m", facts->approval.m);
         json_end_object(writer);
     }
@@ -137,15 +123,16 @@ static void put_members(struct json_writer *writer, const struct key *key,
     json_put_integer(writer, "version", version->number);
     json_put_text(writer, "state", version_state_name(version->state));
     json_put_text(writer, "kid", kid);
-    put_time_if(writer, "created_at", version->created_at);
-    put_time_if(writer, "published_at", version->published_at);
-    put_time_if(writer, "promote_at", version->state == VERSION_PENDING ? version->promote_at : 0);
-    put_time_if(writer, "activated_at", version->activated_at);
-    put_time_if(writer, "retired_at", version->retired_at);
-    put_time_if(writer, "destroy_at", version->destroy_at);
+    json_put_time_if(writer, "created_at", version->created_at);
+    json_put_time_if(writer, "published_at", version->published_at);
+    json_put_time_if(writer, "promote_at",
+                     version->state == VERSION_PENDING ? version->promote_at : 0);
+    json_put_time_if(writer, "activated_at", version->activated_at);
+    json_put_time_if(writer, "retired_at", version->retired_at);
+    json_put_time_if(writer, "destroy_at", version->destroy_at);
     json_put_integer(writer, "uses", (int64_t)uses_count(version));
-    put_time_if(writer, "last_used_at", uses_last_at(version));
-    put_text_if(writer, "reason", version->reason);
+    json_put_time_if(writer, "last_used_at", uses_last_at(version));
+    json_put_text_if(writer, "reason", version->reason);
     put_origin(writer, version);
 }
 
@@ -183,7 +170,7 @@ struct err key_view_put(struct json_writer *writer, const char *member, const st
     json_put_text(writer, "token", key->token);
     put_facts(writer, &key->facts);
     put_frozen(writer, &key->frozen);
-    put_time_if(writer, "created_at", key->created_at);
+    json_put_time_if(writer, "created_at", key->created_at);
     if (key->primary != 0) {
         json_put_integer(writer, "primary", key->primary);
     }

@@ -194,13 +194,6 @@ struct err op_calendar(struct call *call)
 
 /* --- whether a version may go --- */
 
-static void put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms)
-{
-    if (unix_ms != 0) {
-        json_put_time(writer, name, unix_ms);
-    }
-}
-
 static void put_evidence(struct json_writer *writer, const struct key *key,
                          const struct use_evidence *evidence)
 {
@@ -215,13 +208,11 @@ static void put_evidence(struct json_writer *writer, const struct key *key,
         json_put_integer(writer, "uses_limit", (int64_t)limit);
     }
     for (size_t kind = 0; kind < USE_KIND_COUNT; kind++) {
-        put_time_if(writer, names[kind].at, evidence->last[kind].at);
-        if (evidence->last[kind].principal[0] != '\0') {
-            json_put_text(writer, names[kind].by, evidence->last[kind].principal);
-        }
+        json_put_time_if(writer, names[kind].at, evidence->last[kind].at);
+        json_put_text_if(writer, names[kind].by, evidence->last[kind].principal);
     }
-    put_time_if(writer, "largest_jwt_exp", evidence->jwt_expires_at);
-    put_time_if(writer, "raw_signature_at", evidence->raw_signature_at);
+    json_put_time_if(writer, "largest_jwt_exp", evidence->jwt_expires_at);
+    json_put_time_if(writer, "raw_signature_at", evidence->raw_signature_at);
     json_put_integer(writer, "rewrapped", (int64_t)evidence->rewrapped);
     json_put_time(writer, "recorded_since", evidence->recorded_since);
     json_end_object(writer);
@@ -236,7 +227,7 @@ static void put_findings(struct json_writer *writer, const struct retire_check *
         json_put_text(writer, "what", retire_what_name(finding->what));
         json_put_text(writer, "verdict", retire_verdict_name(finding->verdict));
         json_put_text(writer, "detail", finding->detail);
-        put_time_if(writer, "until", finding->until);
+        json_put_time_if(writer, "until", finding->until);
         json_end_object(writer);
     }
     json_end_array(writer);

@@ -4,20 +4,6 @@
 
 #include "base/mem.h"
 
-static void put_text_if(struct json_writer *writer, const char *name, const char *text)
-{
-    if (text != NULL && text[0] != '\0') {
-        json_put_text(writer, name, text);
-    }
-}
-
-static void put_time_if(struct json_writer *writer, const char *name, int64_t unix_ms)
-{
-    if (unix_ms != 0) {
-        json_put_time(writer, name, unix_ms);
-    }
-}
-
 static void put_vote(struct json_writer *writer, const struct request_vote *vote,
                      const struct judged *judged, size_t index)
 {
@@ -67,8 +53,8 @@ static void put_judged(struct json_writer *writer, const struct judged *judged)
     json_end_object(writer);
     json_put_text(writer, "decision", decision_state_name(judged->decision.state));
     json_put_text(writer, "decision_reason", judged->decision.reason);
-    put_time_if(writer, "usable_from", judged->decision.usable_from);
-    put_time_if(writer, "usable_until", judged->decision.usable_until);
+    json_put_time_if(writer, "usable_from", judged->decision.usable_from);
+    json_put_time_if(writer, "usable_until", judged->decision.usable_until);
 }
 
 static void put_head(struct json_writer *writer, const struct quorum_request *request)
@@ -80,7 +66,7 @@ static void put_head(struct json_writer *writer, const struct quorum_request *re
     json_put_text(writer, "id", id);
     json_put_text(writer, "kind", request->kind);
     json_put_text(writer, "state", request_state_name(request->state));
-    put_text_if(writer, "key", request->key);
+    json_put_text_if(writer, "key", request->key);
     if (request->version != 0) {
         json_put_integer(writer, "version", request->version);
     }
@@ -90,7 +76,7 @@ static void put_head(struct json_writer *writer, const struct quorum_request *re
     json_put_time(writer, "created_at", request->created_at);
     json_put_time(writer, "expires_at", request->expires_at);
     json_put_time(writer, "changed_at", request->changed_at);
-    put_text_if(writer, "outcome", request->outcome);
+    json_put_text_if(writer, "outcome", request->outcome);
 }
 
 struct err quorum_view_put(const struct call *call, struct json_writer *writer,

@@ -57,9 +57,7 @@ static void put_identity(struct json_writer *writer, const struct token_status *
     json_put_text(writer, "serial", status->serial);
     json_put_text(writer, "manufacturer", status->manufacturer);
     json_put_text(writer, "model", status->model);
-    if (status->last_error[0] != '\0') {
-        json_put_text(writer, "last_error", status->last_error);
-    }
+    json_put_text_if(writer, "last_error", status->last_error);
     if (status->worker_pid != 0) {
         json_put_integer(writer, "worker_pid", status->worker_pid);
     }

@@ -105,6 +105,22 @@ static void times_drop_empty_milliseconds(void **state)
                                    "\"2026-01-02T03:04:05.600Z\"]");
 }
 
+static void what_is_not_there_is_left_out(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf out = {0};
+    struct json_writer writer = json_writer_on(&out);
+    json_begin_object(&writer, NULL);
+    json_put_text_if(&writer, "a", NULL);
+    json_put_text_if(&writer, "b", "");
+    json_put_text_if(&writer, "c", " ");
+    json_put_time_if(&writer, "d", 0);
+    json_put_time_if(&writer, "e", 1);
+    json_end_object(&writer);
+    assert_ok(json_finish(&writer));
+    assert_span_is(buf_span(&out), "{\"c\":\" \",\"e\":\"1970-01-01T00:00:00.001Z\"}");
+}
+
 static void values_are_written_as_they_were_read(void **state)
 {
     (void)state;
@@ -146,6 +162,7 @@ int main(void)
         cmocka_unit_test(text_is_escaped_and_made_valid),
         cmocka_unit_test(integers_are_exact),
         cmocka_unit_test(times_drop_empty_milliseconds),
+        cmocka_unit_test(what_is_not_there_is_left_out),
         cmocka_unit_test(values_are_written_as_they_were_read),
         cmocka_unit_test(the_first_error_sticks),
     };
