@@ -8,6 +8,7 @@
 #define HSMGATE_KEYSTORE_DB_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 
 struct db;
 struct db_rows; /* the answer to a query, read forward */
@@ -22,6 +23,7 @@ struct db_value db_integer(int64_t value);
 struct db_value db_text(const char *text_or_null);
 struct db_value db_name(struct span text);
 struct db_value db_bytes(struct span bytes);
+struct db_value db_uuid(const struct uuid *id);
 
 /* Opens or creates the database for this process alone, mode 0600, durable commits, foreign keys
  * on. */

@@ -7,11 +7,6 @@
 #include "base/mem.h"
 #include "keystore/facts.h"
 
-static struct db_value db_uuid(const struct uuid *id)
-{
-    return db_bytes(span_of(id->bytes, UUID_LEN));
-}
-
 struct err db_keys_insert(struct db *db, const struct key *key)
 {
     struct db_value values[] = {db_uuid(&key->id),

@@ -14,11 +14,6 @@
 #define WHOLE "ciphertext, context"
 #define SHORT "x'', x''"
 
-static struct db_value db_uuid(const struct uuid *id)
-{
-    return db_bytes(span_of(id->bytes, UUID_LEN));
-}
-
 static struct err count_waiting(struct db *db, const char *requester, int64_t *out)
 {
     CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;

@@ -46,6 +46,11 @@ struct db_value db_bytes(struct span bytes)
     return (struct db_value){.kind = DB_BYTES, .bytes = bytes};
 }
 
+struct db_value db_uuid(const struct uuid *id)
+{
+    return db_bytes(span_of(id->bytes, UUID_LEN));
+}
+
 struct err db_sqlite_failure(sqlite3 *handle, int code)
 {
     if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY) {

@@ -55,7 +55,7 @@ struct err db_votes_of(struct db *db, struct uuid id, struct db_votes **out)
     CLEANUP(db_votes_free_at) struct db_votes *votes = mem_alloc(sizeof(*votes));
     CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
     bool more = false;
-    struct db_value values[] = {db_bytes(span_of(id.bytes, UUID_LEN))};
+    struct db_value values[] = {db_uuid(&id)};
     TRY(db_query(db,
                  "SELECT voter, choice, format, signed_at, signature, received_at FROM votes"
                  " WHERE request_id = $1 ORDER BY number",
@@ -74,7 +74,7 @@ struct err db_votes_of(struct db *db, struct uuid id, struct db_votes **out)
 
 struct err db_votes_insert(struct db *db, struct uuid id, const struct request_vote *vote)
 {
-    struct db_value values[] = {db_bytes(span_of(id.bytes, UUID_LEN)),
+    struct db_value values[] = {db_uuid(&id),
                                 db_text(vote->voter),
                                 db_text(vote->choice),
                                 db_text(vote->format),
