@@ -1,16 +1,15 @@
 /* key: builds keys as one block each (header, versions, labels, audiences, then all texts), so that
- * 100 000 of them cost one allocation apiece and are freed in one step.
+ * 100 000 of them cost one allocation apiece and are freed in one step (arena.h).
  *
- * The block is laid out twice by the same code: once without memory to measure it, once to fill it.
  * Nothing in a key changes after key_make but its reference count, which is atomic. */
 #include "keystore/key.h"
 
 #include <assert.h>
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "keystore/arena.h"
 #include "keystore/uses.h"
 
 struct key_box {
@@ -18,38 +17,16 @@ struct key_box {
     atomic_uint refs;
 };
 
-struct arena {
-    uint8_t *base; /* NULL: measure only */
-    size_t used;
-};
-
-static void *arena_place(struct arena *arena, const void *bytes, size_t len, size_t align)
-{
-    arena->used = (arena->used + align - 1) / align * align;
-    uint8_t *place = arena->base == NULL ? NULL : arena->base + arena->used;
-    arena->used += len;
-    if (place != NULL && len > 0) {
-        memcpy(place, bytes, len);
-    }
-    return place;
-}
-
-static const char *arena_text(struct arena *arena, const char *text)
-{
-    return text == NULL ? NULL : arena_place(arena, text, strlen(text) + 1, 1);
-}
-
 static const struct version *place_versions(struct arena *arena, const struct key *draft)
 {
     struct version *versions =
         arena_place(arena, draft->versions, draft->version_count * sizeof(*draft->versions),
                     alignof(struct version));
     for (size_t i = 0; i < draft->version_count; i++) {
-        struct span from = draft->versions[i].public_key;
-        const uint8_t *data = arena_place(arena, from.data, from.len, 1);
+        const struct span public_key = arena_span(arena, draft->versions[i].public_key);
         const char *reason = arena_text(arena, draft->versions[i].reason);
         if (versions != NULL) {
-            versions[i].public_key = span_of(from.len > 0 ? data : NULL, from.len);
+            versions[i].public_key = public_key;
             versions[i].reason = reason;
         }
     }

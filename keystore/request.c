@@ -5,9 +5,9 @@
 
 #include <assert.h>
 #include <stdalign.h>
-#include <string.h>
 
 #include "base/mem.h"
+#include "keystore/arena.h"
 #include "quorum/quorum.h"
 
 #define BIT(state) (1u << REQUEST_##state)
@@ -61,45 +61,18 @@ bool request_kind_known(const char *kind)
 
 /* --- one block --- */
 
-struct arena {
-    uint8_t *base; /* NULL: measure only */
-    size_t used;
-};
-
-static void *place(struct arena *arena, const void *bytes, size_t len, size_t align)
-{
-    arena->used = (arena->used + align - 1) / align * align;
-    uint8_t *at = arena->base == NULL ? NULL : arena->base + arena->used;
-    arena->used += len;
-    if (at != NULL && len > 0) {
-        memcpy(at, bytes, len);
-    }
-    return at;
-}
-
-static const char *place_text(struct arena *arena, const char *text)
-{
-    return text == NULL ? NULL : place(arena, text, strlen(text) + 1, 1);
-}
-
-static struct span place_span(struct arena *arena, struct span bytes)
-{
-    const uint8_t *at = place(arena, bytes.data, bytes.len, 1);
-    return span_of(bytes.len > 0 ? at : NULL, bytes.len);
-}
-
 static const struct request_vote *place_votes(struct arena *arena,
                                               const struct quorum_request *draft)
 {
-    struct request_vote *votes = place(arena, draft->votes, draft->vote_count * sizeof(*votes),
-                                       alignof(struct request_vote));
+    struct request_vote *votes = arena_place(
+        arena, draft->votes, draft->vote_count * sizeof(*votes), alignof(struct request_vote));
     for (size_t i = 0; i < draft->vote_count; i++) {
         struct request_vote vote = draft->votes[i];
-        vote.voter = place_text(arena, vote.voter);
-        vote.choice = place_text(arena, vote.choice);
-        vote.format = place_text(arena, vote.format);
-        vote.signed_at = place_text(arena, vote.signed_at);
-        vote.signature = place_span(arena, vote.signature);
+        vote.voter = arena_text(arena, vote.voter);
+        vote.choice = arena_text(arena, vote.choice);
+        vote.format = arena_text(arena, vote.format);
+        vote.signed_at = arena_text(arena, vote.signed_at);
+        vote.signature = arena_span(arena, vote.signature);
         if (votes != NULL) {
             votes[i] = vote;
         }
@@ -111,14 +84,14 @@ static struct quorum_request place_request(struct arena *arena, const struct quo
 {
     struct quorum_request request = *draft;
     request.votes = place_votes(arena, draft);
-    request.kind = place_text(arena, draft->kind);
-    request.key = place_text(arena, draft->key);
-    request.requester = place_text(arena, draft->requester);
-    request.statement = place_span(arena, draft->statement);
-    request.ciphertext = place_span(arena, draft->ciphertext);
-    request.context = place_span(arena, draft->context);
-    request.outcome = place_text(arena, draft->outcome);
-    request.result = place_span(arena, draft->result);
+    request.kind = arena_text(arena, draft->kind);
+    request.key = arena_text(arena, draft->key);
+    request.requester = arena_text(arena, draft->requester);
+    request.statement = arena_span(arena, draft->statement);
+    request.ciphertext = arena_span(arena, draft->ciphertext);
+    request.context = arena_span(arena, draft->context);
+    request.outcome = arena_text(arena, draft->outcome);
+    request.result = arena_span(arena, draft->result);
     return request;
 }
 
