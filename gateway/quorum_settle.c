@@ -36,21 +36,18 @@ static struct outcome outcome_of(const struct quorum_request *request,
                   : (struct outcome){REQUEST_PENDING, "request.approval-dropped"};
 }
 
-void quorum_watch_tell(struct gateway *gateway, const char *event, struct uuid id,
-                       const char *principal, const char *why)
+void quorum_watch_tell(struct gateway *gateway, const char *event,
+                       const struct quorum_request *request, const char *principal, const char *why)
 {
-    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
-    char text[UUID_TEXT_LEN + 1];
-    uuid_format(id, text);
-    if (keystore_find_request(gateway->store, id, &request).code == ERR_OK) {
-        const struct event told = {.name = event,
-                                   .request = text,
-                                   .key = request->key != NULL ? request->key : "",
-                                   .version = request->version,
-                                   .principal = principal,
-                                   .why = why};
-        events_put(gateway->events, &told);
-    }
+    char id[UUID_TEXT_LEN + 1];
+    uuid_format(request->id, id);
+    const struct event told = {.name = event,
+                               .request = id,
+                               .key = request->key != NULL ? request->key : "",
+                               .version = request->version,
+                               .principal = principal,
+                               .why = why};
+    events_put(gateway->events, &told);
     quorum_watch_nudge(gateway->quorum_watch);
 }
 
@@ -70,7 +67,7 @@ static struct err move(struct gateway *gateway, const struct quorum_request *req
     }
     TRY(err);
     failpoint_hit(FAILPOINT_DECIDED);
-    quorum_watch_tell(gateway, outcome->event, request->id, NULL, decision->reason);
+    quorum_watch_tell(gateway, outcome->event, request, NULL, decision->reason);
     return err_ok();
 }
 

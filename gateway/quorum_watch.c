@@ -34,16 +34,13 @@ struct quorum_watch {
 static struct err end_unjudged(struct gateway *gateway, struct uuid id, const char *why,
                                int64_t now)
 {
-    struct request_move move = {.from = REQUEST_PENDING, .to = REQUEST_EXPIRED, .outcome = why};
-    struct err err = keystore_move_request(gateway->store, id, &move, now);
-    if (err.code == ERR_INVALID_STATE) {
-        move.from = REQUEST_APPROVED;
-        err = keystore_move_request(gateway->store, id, &move, now);
-    }
-    if (err.code == ERR_OK) {
-        quorum_watch_tell(gateway, "request.expired", id, NULL, why);
-    }
-    return err;
+    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
+    TRY(keystore_find_request(gateway->store, id, &request));
+    const struct request_move move = {
+        .from = request->state, .to = REQUEST_EXPIRED, .outcome = why};
+    TRY(keystore_move_request(gateway->store, id, &move, now));
+    quorum_watch_tell(gateway, "request.expired", request, NULL, why);
+    return err_ok();
 }
 
 static void expire(struct gateway *gateway, struct uuid id, int64_t now)

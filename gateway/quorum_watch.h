@@ -27,7 +27,8 @@ MUST_USE struct err quorum_watch_settle_all(struct gateway *gateway, int64_t now
 MUST_USE struct err quorum_watch_end(struct gateway *gateway, struct uuid id,
                                      const struct decision *decision, int64_t now);
 /* Tells those who want to know, and wakes the thread. `principal` and `why` or NULL. */
-void quorum_watch_tell(struct gateway *gateway, const char *event, struct uuid id,
-                       const char *principal, const char *why);
+void quorum_watch_tell(struct gateway *gateway, const char *event,
+                       const struct quorum_request *request, const char *principal,
+                       const char *why);
 
 #endif

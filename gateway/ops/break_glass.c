@@ -1,8 +1,6 @@
 /* Requests that a quorum decides: asked, listed, shown, taken back. */
-#include "base/encoding.h"
 #include "base/failpoint.h"
 #include "base/mem.h"
-#include "gateway/events.h"
 #include "gateway/ops/ask.h"
 #include "gateway/ops/core_ops.h"
 #include "gateway/ops/quorum_view.h"
@@ -45,6 +43,7 @@ static struct err store_request(struct call *call, const struct ask *ask, struct
     failpoint_hit(FAILPOINT_REQUESTING);
     TRY(keystore_put_request(call->gateway->store, &request));
     failpoint_hit(FAILPOINT_REQUESTED);
+    quorum_watch_tell(call->gateway, "request.made", &request, call->principal, NULL);
     *out_id = request.id;
     return err_ok();
 }
@@ -56,7 +55,6 @@ static struct err make_request(struct call *call)
     TRY(grant_ask(call));
     TRY(ask_read(call, &ask));
     TRY(store_request(call, &ask, &id));
-    quorum_watch_tell(call->gateway, "request.made", id, call->principal, NULL);
     return quorum_view_reply(call, 201, id);
 }
 
@@ -161,7 +159,7 @@ static struct err cancel(struct call *call)
                                       .to = REQUEST_CANCELLED,
                                       .outcome = reason.len > 0 ? (const char *)reason.data : NULL};
     TRY(keystore_move_request(call->gateway->store, id, &move, call->now_ms));
-    quorum_watch_tell(call->gateway, "request.cancelled", id, call->principal, move.outcome);
+    quorum_watch_tell(call->gateway, "request.cancelled", request, call->principal, move.outcome);
     return quorum_view_reply(call, 200, id);
 }
 

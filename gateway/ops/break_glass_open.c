@@ -4,7 +4,6 @@
  * `opening`, the token is touched, the row says what came of it, and the record leaves with the
  * reply. Of two callers one wins the row. A crash in between leaves `opening`, which the next start
  * turns into `indeterminate`; nothing is ever tried again by itself. */
-#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/mem.h"
 #include "gateway/ops/core_ops.h"
@@ -72,10 +71,12 @@ static struct err settle(struct call *call, const struct act *act, struct err do
  * taken, so what is seen now is all, and is what the token is shown. */
 static struct err look_again(struct call *call, const struct quorum_act *kind, struct act *act)
 {
+    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
     key_release(call->key);
     call->key = keystore_find(call->gateway->store, span_text(act->request->key));
     ENSURE(call->key != NULL, ERR_NOT_FOUND, "There is no key with this name.");
-    TRY(act_look(call, act->request->id, act));
+    TRY(keystore_find_request(call->gateway->store, act->request->id, &request));
+    TRY(act_judge(call, &request, act));
     ENSURE(act->judged.decision.state == DECISION_MET, ERR_APPROVAL_REQUIRED, "%.150s",
            act->judged.decision.reason);
     return kind->check(call, act);
@@ -149,7 +150,7 @@ static struct err carry_out(struct call *call)
     TRY(quorum_view_find(call, &id, &request));
     TRY(find_key(call, request));
     TRY(quorum_view_note(call, request, NULL));
-    TRY(act_look(call, id, &act));
+    TRY(act_judge(call, &request, &act));
     TRY(quorum_watch_end(call->gateway, id, &act.judged.decision, call->now_ms));
     TRY(check_state(act.request, &act.judged));
     const struct quorum_act *kind = act_of(act.judged.docket.statement.is.kind);
@@ -157,7 +158,7 @@ static struct err carry_out(struct call *call)
     TRY(kind->check(call, &act));
     TRY(spend(call, kind, &act));
     TRY(note_result(call, &act));
-    quorum_watch_tell(call->gateway, "request.opened", id, call->principal, NULL);
+    quorum_watch_tell(call->gateway, "request.opened", act.request, call->principal, NULL);
     return reply(call, &act);
 }
 

@@ -93,7 +93,7 @@ static struct err take_vote(struct call *call)
            request_state_name(request->state));
     TRY(check_vote(call, request, &vote));
     TRY(store_vote(call, id, &vote));
-    quorum_watch_tell(call->gateway, "request.vote", id, call->principal,
+    quorum_watch_tell(call->gateway, "request.vote", request, call->principal,
                       vote_choice_name(vote.choice));
     TRY(quorum_watch_settle(call->gateway, id, call->now_ms));
     return quorum_view_reply(call, 200, id);

@@ -4,9 +4,7 @@
 
 #include <assert.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "gateway/events.h"
 #include "gateway/ops/choice.h"
 
 #define UPDATE_TRIES 100 /* each that fails is a change by somebody else */
@@ -19,15 +17,14 @@ void act_clear(struct act *act)
     act->request = NULL;
 }
 
-struct err act_look(const struct call *call, struct uuid id, struct act *act)
+struct err act_judge(const struct call *call, const struct quorum_request **request,
+                     struct act *act)
 {
-    CLEANUP(request_free_at) const struct quorum_request *request = NULL;
     struct judged judged;
-    TRY(keystore_find_request(call->gateway->store, id, &request));
-    TRY(judged_open(call->gateway, request, call->key, call->now_ms, &judged));
+    TRY(judged_open(call->gateway, *request, call->key, call->now_ms, &judged));
     judged_clear(&act->judged);
     request_free(act->request);
-    act->request = TAKE(request);
+    act->request = TAKE(*request);
     act->judged = judged;
     memcpy(act->roster, judged.view->newest->digest, SHA256_LEN);
     return err_ok();

@@ -17,9 +17,10 @@ struct act {
     struct err (*write)(struct call *call, const struct act *act, struct json_writer *writer);
 };
 void act_clear(struct act *act);
-/* Reads and judges the request anew, in the place of what was known of it. Errors as judged_open.
- */
-MUST_USE struct err act_look(const struct call *call, struct uuid id, struct act *act);
+/* Judges the request as it was just read, and takes it, in the place of what was known of it.
+ * Errors as judged_open; the request then stays the caller's. */
+MUST_USE struct err act_judge(const struct call *call, const struct quorum_request **request,
+                              struct act *act);
 
 typedef struct err quorum_act_step(struct call *call, struct act *act);
 struct quorum_act {
