@@ -2,12 +2,9 @@
 
 Every signature and root is checked by code of the test's own, from the standards."""
 import contextlib
-import http.server
 import os
-import queue
 import shutil
 import signal
-import threading
 
 import pytest
 
@@ -15,6 +12,7 @@ import audit_log
 from configured import Configured
 from daemon import until
 from gateway import Gateway, b64
+from webhook import receiver
 
 KEY = "hsmgate/audit/checkpoint"
 MESSAGE = {"message": b64(b"x")}
@@ -47,34 +45,6 @@ def appender(folder):
     program.write_text(f'#!/bin/sh\nnote=$(cat; echo .)\nprintf "%s--\\n" "${{note%.}}" >> {folder}/notes\n')
     program.chmod(0o755)
     return program
-
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = self.server.statuses.pop(0) if self.server.statuses else 204
-        self.server.got.put((status, self.headers["Content-Type"], body))
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args):
-        pass
-
-
-@contextlib.contextmanager
-def receiver(*statuses):
-    """A webhook on loopback that first answers with these statuses, then 204."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.statuses, server.got = list(statuses), queue.Queue()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_development_instance_signs_its_log():
@@ -144,14 +114,14 @@ def test_every_place_gets_it_and_a_failing_one_is_tried_again():
     with receiver(503, 500) as hook:
         gateway.options["checkpoints"] = {
             "every": "1s", "copy_files": [str(elsewhere / "copy")], "copy_command": [str(appender(gateway.data))],
-            "copy_webhook": f"http://127.0.0.1:{hook.server_port}/hooks/very-secret"}
+            "copy_webhook": hook.url + "hooks/very-secret"}
         with gateway:
             folder = gateway.data / "audit"
             seen = [hook.got.get(timeout=60) for _ in range(3)]
-            assert [status for status, _, _ in seen] == [503, 500, 204]
-            assert all(kind.startswith("text/plain") for _, kind, _ in seen)
+            assert [delivery.status for delivery in seen] == [503, 500, 204]
+            assert all(delivery.headers["Content-Type"].startswith("text/plain") for delivery in seen)
             key = audit_log.key_of(folder)
-            assert audit_log.is_true(audit_log.Checkpoint(seen[2][2]), key, folder)
+            assert audit_log.is_true(audit_log.Checkpoint(seen[2].body), key, folder)
             until("the missing folder is told", lambda: "not copied to file" in gateway.log_text())
             assert "very-secret" not in gateway.whole_log(), "a URL may carry a secret"
             elsewhere.mkdir()
@@ -163,9 +133,9 @@ def test_every_place_gets_it_and_a_failing_one_is_tried_again():
             assert audit_log.Checkpoint(last).size == len(audit_log.lines_of(folder))
             assert (elsewhere / "copy").read_bytes() == last
             assert read_notes(gateway.data / "notes")[-1].note == last
-            bodies = [seen[2][2]]
+            bodies = [seen[2].body]
             while not hook.got.empty():
-                bodies.append(hook.got.get()[2])
+                bodies.append(hook.got.get().body)
             assert bodies[-1] == last
 
 

@@ -2,9 +2,7 @@
 next request on."""
 import hashlib
 import hmac
-import http.server
 import json
-import queue
 import threading
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from configured import Configured
 from daemon import Refused, b64, unb64
 from gateway import Gateway
+from webhook import receiver
 
 
 def refusal(call, *arguments, **more):
@@ -145,48 +144,26 @@ def number(metrics, series):
     return float(next(line for line in metrics.splitlines() if line.startswith(series + " ")).split()[-1])
 
 
-class Listener(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.came.put((dict(self.headers), body))
-        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def webhook():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
-    server.came, server.answers = queue.Queue(), []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_each_step_is_told_signed_and_counted(webhook):
+def test_each_step_is_told_signed_and_counted():
     gateway = Configured("soft")
     secret = gateway.data / "webhook.secret"
     secret.write_text("a secret of the webhook, long enough\n")
     secret.chmod(0o600)
-    gateway.options.update(rotation={"clock_skew": "1s"}, events={"webhook": f"http://127.0.0.1:{webhook.server_port}/", "secret_file": str(secret)})
-    webhook.answers.append(503)  # told again
-    with gateway:
-        gateway.key("a/auto", "ecdsa-p256", rotation={"every": "2s", "publish_ahead": "1s", "overlap": "1s"})
-        wanted = {"version.published", "version.promoted", "version.retired"}
-        seen = {}
-        while not wanted <= set(seen):
-            headers, body = webhook.came.get(timeout=60)
-            expected = hmac.new(b"a secret of the webhook, long enough", body, hashlib.sha256).hexdigest()
-            assert headers["X-Hsmgate-Signature"].endswith(expected), headers
-            event = json.loads(body)
-            seen.setdefault(event["event"], event)
-        assert seen["version.promoted"]["key"] == "a/auto" and seen["version.promoted"]["version"] == 2, seen
-        metrics = gateway.call("GET", "/metrics", token="").body.decode()
-        assert number(metrics, 'hsmgate_rotation_steps_total{action="promote",outcome="ok"}') >= 1
-        assert number(metrics, "hsmgate_events_failures_total") == 1 and number(metrics, "hsmgate_events_delivered_total") >= 3
-        steps = [(r["operation"], r["outcome"]) for r in gateway.records() if r["kind"] == "system" and r.get("key") == "a/auto"]
-        assert {("make", "ok"), ("promote", "ok"), ("retire", "ok")} <= set(steps)
+    with receiver(503) as hook:  # told again
+        gateway.options.update(rotation={"clock_skew": "1s"}, events={"webhook": hook.url, "secret_file": str(secret)})
+        with gateway:
+            gateway.key("a/auto", "ecdsa-p256", rotation={"every": "2s", "publish_ahead": "1s", "overlap": "1s"})
+            wanted = {"version.published", "version.promoted", "version.retired"}
+            seen = {}
+            while not wanted <= set(seen):
+                _, headers, body = hook.got.get(timeout=60)
+                expected = hmac.new(b"a secret of the webhook, long enough", body, hashlib.sha256).hexdigest()
+                assert headers["X-Hsmgate-Signature"].endswith(expected), headers
+                event = json.loads(body)
+                seen.setdefault(event["event"], event)
+            assert seen["version.promoted"]["key"] == "a/auto" and seen["version.promoted"]["version"] == 2, seen
+            metrics = gateway.call("GET", "/metrics", token="").body.decode()
+            assert number(metrics, 'hsmgate_rotation_steps_total{action="promote",outcome="ok"}') >= 1
+            assert number(metrics, "hsmgate_events_failures_total") == 1 and number(metrics, "hsmgate_events_delivered_total") >= 3
+            steps = [(r["operation"], r["outcome"]) for r in gateway.records() if r["kind"] == "system" and r.get("key") == "a/auto"]
+            assert {("make", "ok"), ("promote", "ok"), ("retire", "ok")} <= set(steps)
