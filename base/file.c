@@ -79,12 +79,17 @@ struct err file_read(const char *path, struct buf *out)
     return err;
 }
 
-static struct err sync_folder_of(const char *path)
+struct err file_sync_folder(const char *folder)
 {
-    CLEANUP(mem_free_at) char *copy = mem_text(path);
-    CLEANUP(fd_close) int fd = open_retry(dirname(copy), O_RDONLY | O_DIRECTORY);
+    CLEANUP(fd_close) int fd = open_retry(folder, O_RDONLY | O_DIRECTORY);
     ENSURE(fd >= 0 && fsync(fd) == 0, ERR_IO, "cannot sync the folder: %s", strerrordesc_np(errno));
     return err_ok();
+}
+
+struct err file_sync_folder_of(const char *path)
+{
+    CLEANUP(mem_free_at) char *copy = mem_text(path);
+    return file_sync_folder(dirname(copy));
 }
 
 static struct err fill_temporary(int fd, struct span bytes, mode_t mode)
@@ -108,7 +113,7 @@ struct err file_write(const char *path, struct span bytes, mode_t mode)
         (void)unlink(temporary);
         return err;
     }
-    return sync_folder_of(path);
+    return file_sync_folder_of(path);
 }
 
 static struct err make_one_folder(const char *path, mode_t mode)

@@ -13,6 +13,10 @@ MUST_USE struct err file_read(const char *path, struct buf *out);
 MUST_USE struct err file_write(const char *path, struct span bytes, mode_t mode);
 /* Creates the folder and its parents when missing. */
 MUST_USE struct err file_make_folder(const char *path, mode_t mode);
+/* Makes what was created, renamed or removed in the folder last through a crash. */
+MUST_USE struct err file_sync_folder(const char *folder);
+/* The same for the folder that `path` is in. */
+MUST_USE struct err file_sync_folder_of(const char *path);
 MUST_USE struct err fd_write_all(int fd, struct span bytes);
 /* Exactly `len` bytes; ERR_IO at end of file. */
 MUST_USE struct err fd_read_exact(int fd, void *out, size_t len);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/new_file.h"
 
 static const char *name_of(const struct bulk_file *file)
 {
@@ -24,14 +24,6 @@ void bulk_file_close(struct bulk_file *file)
         file->fd = -1;
     }
     fd_close(&file->fd);
-}
-
-static struct err sync_folder_of(const char *path)
-{
-    CLEANUP(mem_free_at) char *copy = mem_text(path);
-    CLEANUP(fd_close) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ENSURE(fd >= 0 && fsync(fd) == 0, ERR_IO, "the folder of %s cannot be synced", path);
-    return err_ok();
 }
 
 static struct err measure(struct bulk_file *file)
@@ -52,7 +44,7 @@ static struct err open_locked(const char *path, struct bulk_file *out)
     if (file.regular) {
         ENSURE(flock(fd, LOCK_EX | LOCK_NB) == 0, ERR_CONFLICT, "%s: another run writes to it",
                path);
-        TRY(sync_folder_of(path));
+        TRY(new_file_sync(path));
     }
     *out = file;
     (void)fd_take(&fd);

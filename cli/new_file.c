@@ -10,18 +10,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-static struct err sync_folder_of(const char *path)
+struct err new_file_sync(const char *path)
 {
-    CLEANUP(mem_free_at) char *folder = mem_text(path);
-    char *slash = strrchr(folder, '/');
-    if (slash == folder) {
-        slash[1] = '\0';
-    } else if (slash != NULL) {
-        *slash = '\0';
-    }
-    CLEANUP(fd_close)
-    int fd = open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ENSURE(fd >= 0 && fsync(fd) == 0, ERR_IO, "the folder of %s cannot be synced", path);
+    const struct err err = file_sync_folder_of(path);
+    ENSURE(err.code == ERR_OK, ERR_IO, "%s: %s", path, err.detail);
     return err_ok();
 }
 
@@ -29,7 +21,7 @@ static struct err fill(int fd, const char *path, struct span bytes)
 {
     TRY(fd_write_all(fd, bytes));
     ENSURE(fsync(fd) == 0, ERR_IO, "%s: %s", path, strerror(errno));
-    return sync_folder_of(path);
+    return new_file_sync(path);
 }
 
 struct err new_file_write(const char *path, struct span bytes)
@@ -65,5 +57,5 @@ struct err new_file_rename(const char *from, const char *to)
     ENSURE(failed == 0 || errno != EEXIST, ERR_CONFLICT, "%s is there already: %s stays as it is",
            to, from);
     ENSURE(failed == 0, ERR_IO, "%s: %s", to, strerror(errno));
-    return sync_folder_of(to);
+    return new_file_sync(to);
 }

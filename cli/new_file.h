@@ -9,5 +9,7 @@
 MUST_USE struct err new_file_write(const char *path, struct span bytes);
 /* Gives a file its last name, which nothing else may have. ERR_CONFLICT, ERR_IO. */
 MUST_USE struct err new_file_rename(const char *from, const char *to);
+/* Syncs the folder that the file is in, so that it is there, and by this name, after a crash. */
+MUST_USE struct err new_file_sync(const char *path);
 
 #endif

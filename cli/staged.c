@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/new_file.h"
 
 #define CHUNK 65536
 
@@ -43,24 +43,10 @@ static struct err copy_file(const char *from, int to)
     return err_ok();
 }
 
-static struct err sync_folder(const char *path)
-{
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ENSURE(fd >= 0 && fsync(fd) == 0, ERR_IO, "%s: %s", path, strerror(errno));
-    return err_ok();
-}
-
-static char *parent_of(const char *path)
-{
-    CLEANUP(mem_free_at) char *copy = mem_text(path);
-    return mem_text(dirname(copy));
-}
-
 static struct err move(const char *from, const char *to)
 {
-    CLEANUP(mem_free_at) char *parent = parent_of(to);
     ENSURE(rename(from, to) == 0, ERR_IO, "%s: %s", to, strerror(errno));
-    return sync_folder(parent);
+    return new_file_sync(to);
 }
 
 static void remove_log_copy(const struct manifest *manifest, const char *folder)
@@ -111,7 +97,9 @@ struct err staged_log(struct staged *staged, const char *place)
         ENSURE(fd >= 0, ERR_IO, "%s: %s", to, strerror(errno));
         TRY(copy_file(from, fd));
     }
-    return sync_folder(staged->audit);
+    const struct err err = file_sync_folder(staged->audit);
+    ENSURE(err.code == ERR_OK, ERR_IO, "%s: %s", staged->audit, err.detail);
+    return err_ok();
 }
 
 struct err staged_commit(struct staged *staged, const char *database, const char *audit)

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -85,14 +84,6 @@ static void remove_all(const char *path)
     (void)nftw(path, remove_one, WALK_DEEP, FTW_DEPTH | FTW_PHYS);
 }
 
-static struct err sync_folder(const char *path)
-{
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ENSURE(fd >= 0 && fsync(fd) == 0, ERR_IO, "the backup's folder cannot be synced");
-    /* cppcheck-suppress resourceLeak ; fd_close runs at the end of the scope */
-    return err_ok();
-}
-
 static struct err fill(struct backups *backups, const char *partial, struct backup *backup)
 {
     CLEANUP(mem_free_at) char *database = mem_format("%s/%s", partial, BACKUP_DATABASE);
@@ -107,7 +98,7 @@ static struct err fill(struct backups *backups, const char *partial, struct back
     backup->records = head.size;
     backup->finished_at = clock_wall_ms();
     TRY(backup_manifest_write(partial, backup, &head));
-    return sync_folder(partial);
+    return file_sync_folder(partial);
 }
 
 static struct err make(struct backups *backups, struct backup *backup)
@@ -124,7 +115,7 @@ static struct err make(struct backups *backups, struct backup *backup)
         remove_all(partial);
         return err;
     }
-    return sync_folder(backups->folder);
+    return file_sync_folder(backups->folder);
 }
 
 static void settle(struct backups *backups, const struct backup *made, const struct err *err)

@@ -79,6 +79,9 @@ static void failures_have_their_codes(void **state)
     assert_int_equal(mkdir(taken, 0700), 0);
     assert_code(file_write(taken, span_text("x"), 0600), ERR_IO); /* rename onto a folder */
     assert_int_equal(rmdir(taken), 0);
+    assert_code(file_sync_folder_of(inside), ERR_IO);
+    assert_ok(file_sync_folder_of(missing)); /* it was removed: that lasts */
+    assert_ok(file_sync_folder(folder));
     assert_int_equal(count_entries(), before);
     struct err err = file_read(missing, &out);
     assert_null(strstr(err.detail, folder));
