@@ -105,13 +105,25 @@ struct split {
     struct span path;
     bool is_key;      /* starts with KEYS_PREFIX */
     struct span name; /* NAME[@N] */
-    struct span verb; /* after the colon */
-    bool has_verb;
+    struct span verb; /* after the colon; NULL without one */
 };
 
 static bool span_has(struct span text, const char *part)
 {
     return text.len > 0 && memmem(text.data, text.len, part, strlen(part)) != NULL;
+}
+
+/* Cuts `:verb` off the item and returns it, a span of NULL when there is no colon. */
+static struct span cut_verb(struct span *item)
+{
+    const uint8_t *colon = item->len == 0 ? NULL : memchr(item->data, ':', item->len);
+    if (colon == NULL) {
+        return span_of(NULL, 0);
+    }
+    size_t len = (size_t)(colon - item->data);
+    struct span verb = span_of(colon + 1, item->len - len - 1);
+    item->len = len;
+    return verb;
 }
 
 static struct split split_path(struct span path)
@@ -122,14 +134,7 @@ static struct split split_path(struct span path)
     }
     size_t prefix = sizeof(KEYS_PREFIX) - 1;
     split.name = span_of(path.data + prefix, path.len - prefix);
-    const uint8_t *colon =
-        split.name.len == 0 ? NULL : memchr(split.name.data, ':', split.name.len);
-    if (colon != NULL) {
-        size_t len = (size_t)(colon - split.name.data);
-        split.verb = span_of(colon + 1, split.name.len - len - 1);
-        split.name.len = len;
-        split.has_verb = true;
-    }
+    split.verb = cut_verb(&split.name);
     return split;
 }
 
@@ -143,30 +148,27 @@ static void cut_item(const struct route *route, struct span path, struct span *o
         return;
     }
     struct span rest = span_of(path.data + prefix, path.len - prefix);
-    const uint8_t *colon = memchr(rest.data, ':', rest.len);
     if (memchr(rest.data, '/', rest.len) != NULL) {
         return;
     }
-    if (colon != NULL) {
-        size_t len = (size_t)(colon - rest.data);
-        *out_verb = span_of(colon + 1, rest.len - len - 1);
-        rest.len = len;
-    }
+    *out_verb = cut_verb(&rest);
     *out_item = rest;
+}
+
+static bool verb_matches(const struct route *route, struct span verb)
+{
+    return route->verb != NULL ? span_is(verb, route->verb) : verb.data == NULL;
 }
 
 static bool path_matches(const struct route *route, const struct split *split)
 {
     if (route->target == TARGET_KEY) {
-        bool wants_verb = route->verb != NULL;
-        return split->is_key && split->has_verb == wants_verb &&
-               (!wants_verb || span_is(split->verb, route->verb));
+        return split->is_key && verb_matches(route, split->verb);
     }
     if (route->target == TARGET_ITEM) {
         struct span item, verb;
         cut_item(route, split->path, &item, &verb);
-        return item.len > 0 &&
-               (route->verb != NULL ? span_is(verb, route->verb) : verb.data == NULL);
+        return item.len > 0 && verb_matches(route, verb);
     }
     if (route->target == TARGET_REST) {
         return span_starts(split->path, route->path) && split->path.len > strlen(route->path);
