@@ -119,14 +119,19 @@ static struct err note_roster(struct call *call, const struct submission *made)
     return json_finish(&writer);
 }
 
-static struct err reply_published(struct call *call)
+/* Another one may follow it already: the answer is about the one that came. */
+static struct err reply_published(struct call *call, const struct submission *made)
 {
     CLEANUP(roster_view_release_at) const struct roster_view *view = NULL;
+    uint8_t digest[SHA256_LEN];
     TRY(view_of(call, &view));
+    roster_digest(buf_span(&made->roster), digest);
+    const struct roster *roster = roster_chain_find(view->chain, digest);
+    ENSURE(roster != NULL, ERR_INTERNAL, "The roster is gone right after it was published.");
     struct json_writer writer = call_reply_json(call, 201);
     json_begin_object(&writer, NULL);
-    json_put_integer(&writer, "number", (int64_t)view->newest->number);
-    json_put_hex(&writer, "digest", span_of(view->newest->digest, SHA256_LEN));
+    json_put_integer(&writer, "number", (int64_t)roster->number);
+    json_put_hex(&writer, "digest", span_of(roster->digest, SHA256_LEN));
     json_end_object(&writer);
     return json_finish(&writer);
 }
@@ -171,7 +176,7 @@ static struct err publish(struct call *call)
     events_put(gateway->events, &event);
     show_to_workers(call);
     quorum_watch_nudge(gateway->quorum_watch);
-    return reply_published(call);
+    return reply_published(call, made);
 }
 
 struct err op_roster_publish(struct call *call)
