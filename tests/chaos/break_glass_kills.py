@@ -270,6 +270,7 @@ class Bed:
         if put_back:
             self.check_put_back(self.promises[put_back])
         self.open_promises.clear()
+        assert not {"pending", "approved"} & set(self.states().values()), "a caller's places fill up from life to life"
         self.check_fresh()
 
     def check_disk(self, before):
@@ -313,6 +314,7 @@ class Bed:
         for name in set(before) - set(self.promises):
             self.promises[name] = Promise(self.glass.show({"id": name}))
             assert before[name] == "pending", (name, before[name])
+            self.cancel(self.promises[name])
 
     def check_promise(self, promise, before):
         """The state that it came to while nobody was told is as good as any."""
@@ -329,6 +331,8 @@ class Bed:
             self.refused(promise)
         elif promise.kind == "open":
             self.finish(promise, view)
+        else:
+            self.cancel(promise)
 
     def is_settled(self, promise):
         view = self.glass.show({"id": promise.id})
@@ -343,6 +347,12 @@ class Bed:
         promise.may_be = {"approved"}
         assert self.open(promise) == "opened"
         assert self.glass.requester.unseal(promise.sealed[0]) == promise.plaintext
+        self.refused(promise)
+
+    def cancel(self, promise):
+        """A caller may have 100 that wait: the lives to come need the room."""
+        self.gateway.do("POST", f"/v1/break-glass/{promise.id}:cancel", {"reason": "its life has ended"})
+        assert self.glass.show({"id": promise.id})["state"] == "cancelled", promise.id
         self.refused(promise)
 
     def check_fresh(self):
