@@ -62,11 +62,6 @@ static struct err check_subject(const struct statement *says, const struct frame
 
 static struct err read_envelope(struct opening *opening)
 {
-    static const enum token_mechanism mechanisms[ENVELOPE_ALGORITHM_END] = {
-        [ENVELOPE_AES_256_GCM] = TOKEN_AES_GCM,
-        [ENVELOPE_RSA_OAEP_SHA1] = TOKEN_RSA_OAEP_SHA1,
-        [ENVELOPE_RSA_OAEP_SHA256] = TOKEN_RSA_OAEP_SHA256,
-    };
     const struct statement *says = &opening->judged.verdict.statement.is;
     struct envelope envelope = {0};
     TRY(envelope_decode(opening->asked->iv, &envelope));
@@ -75,7 +70,7 @@ static struct err read_envelope(struct opening *opening)
     TRY(envelope_aad(&envelope, opening->asked->aad, &opening->aad));
     opening->decrypt = (struct frame_item){
         .key = opening->asked->key,
-        .mechanism = mechanisms[envelope.algorithm],
+        .mechanism = token_mechanism_of(envelope.algorithm),
         .input = envelope.body,
         .aad = buf_span(&opening->aad),
         .iv = envelope.iv,

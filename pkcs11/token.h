@@ -8,6 +8,7 @@
 
 #include "base/algorithm.h"
 #include "base/buf.h"
+#include "base/envelope.h"
 
 #define TOKEN_CKA_ID_MAX   32
 #define TOKEN_IDENTITY_MAX 64
@@ -246,6 +247,8 @@ const char *token_state_name(enum token_state state);
 /* `caller_data`; static, for metrics. `class` is an index of token_status.errors. */
 const char *token_error_name(size_t class);
 const char *token_mechanism_name(enum token_mechanism mechanism);
+/* The mechanism that opens what an envelope of ours holds. */
+enum token_mechanism token_mechanism_of(enum envelope_algorithm algorithm);
 /* Whether the probe passed the algorithm for the purpose; true before the first probe. */
 bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose);
 

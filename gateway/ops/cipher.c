@@ -124,16 +124,6 @@ static const struct version *version_named(const struct batch *batch,
     return key_version(key, envelope->version);
 }
 
-static enum token_mechanism mechanism_of(enum envelope_algorithm algorithm)
-{
-    static const enum token_mechanism mechanisms[ENVELOPE_ALGORITHM_END] = {
-        [ENVELOPE_AES_256_GCM] = TOKEN_AES_GCM,
-        [ENVELOPE_RSA_OAEP_SHA1] = TOKEN_RSA_OAEP_SHA1,
-        [ENVELOPE_RSA_OAEP_SHA256] = TOKEN_RSA_OAEP_SHA256,
-    };
-    return mechanisms[algorithm];
-}
-
 static void point_token(struct batch *batch, struct item *item, enum token_mechanism mechanism,
                         struct span body)
 {
@@ -182,7 +172,7 @@ struct err cipher_read_blob(struct batch *batch, struct item *item, enum cipher_
     if (!key_is_rsa(batch)) {
         TRY(envelope_aad(&envelope, buf_span(&item->context), &item->scratch));
     }
-    point_token(batch, item, mechanism_of(envelope.algorithm), envelope.body);
+    point_token(batch, item, token_mechanism_of(envelope.algorithm), envelope.body);
     item->token.aad = buf_span(&item->scratch);
     item->token.iv = envelope.iv;
     return err_ok();
