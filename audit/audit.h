@@ -35,6 +35,7 @@ struct audit_record {
     struct span traceparent;
     struct span principal; /* empty: not authenticated */
     struct span source;    /* address, or `unix:UID` */
+    struct span dialect;   /* `vault`; empty: the native API */
     struct span operation; /* `sign`; for refused routes the method and path, cut */
     struct span key;       /* name as asked */
     struct span grant;     /* id of the one that allowed it; empty: an administrator, or none */

@@ -69,6 +69,7 @@ static void put_request(struct json_writer *writer, const struct audit_record *r
     put_text(writer, "traceparent", record->traceparent);
     put_text(writer, "principal", record->principal);
     put_text(writer, "source", record->source);
+    put_text(writer, "dialect", record->dialect);
     put_text(writer, "operation", record->operation);
     put_text(writer, "key", record->key);
     put_text(writer, "grant", record->grant);

@@ -16,6 +16,7 @@ target_sources(hsmgate_gateway PRIVATE
   copy_command.c
   copy_place.c
   departure.c
+  dialect.c
   events.c
   evidence.c
   gateway.c

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "gateway/caller.h"
-#include "gateway/problem.h"
+#include "gateway/dialect.h"
 
 #define UNROUTED_TEXT_MAX 96
 
@@ -106,6 +106,9 @@ static struct audit_record record_of(const struct call *call, struct texts *text
         .items_failed = call->items_failed,
         .detail = buf_span(&call->detail),
     };
+    if (call->exchange->dialect->name != NULL) {
+        record.dialect = span_text(call->exchange->dialect->name);
+    }
     memcpy(record.digest, call->digest, SHA256_LEN);
     return record;
 }
@@ -156,7 +159,7 @@ static void released(void *arg, const struct err *err, uint64_t seq)
     (void)seq;
     if (err->code != ERR_OK) {
         struct err refusal = {.code = ERR_AUDIT_UNAVAILABLE};
-        problem_reply(&exchange->reply, &refusal, exchange->request.id);
+        exchange->dialect->refuse(exchange, NULL, &refusal);
     }
     send_counted(departure);
     mem_free(departure);

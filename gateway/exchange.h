@@ -46,9 +46,13 @@ struct reply {
     unsigned public_max_age_s; /* 0: `Cache-Control: no-store` */
 };
 
+struct dialect;
+
 struct exchange {
     struct request request;
     struct reply reply;
+    const struct dialect *dialect; /* that the reply is worded in; NULL until a request thread has
+                                      it: the native one */
 };
 
 /* Sends the reply and ends the exchange, whose memory is gone afterwards; exactly once, from any

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "gateway/caller.h"
 #include "gateway/departure.h"
+#include "gateway/dialect.h"
 #include "gateway/pipeline_inner.h"
 #include "gateway/problem.h"
 
@@ -33,10 +34,9 @@ static struct err identify(struct call *call)
 
 static struct err stage_route(struct call *call)
 {
-    struct reply *reply = &call->exchange->reply;
-    const struct request *request = &call->exchange->request;
-    struct err err =
-        route_find(request, &call->route, &call->target, &call->version_asked, &reply->allow);
+    struct exchange *exchange = call->exchange;
+    exchange->dialect = dialect_of(call->gateway, &exchange->request);
+    struct err err = exchange->dialect->find(call);
     if (err.code == ERR_INVALID_NAME) {
         /* what is wrong with a name is told to known callers only */
         TRY(identify(call));
@@ -132,8 +132,8 @@ static struct err stage_limits(struct call *call)
         ENSURE(body == BODY_JSON_OPTIONAL, ERR_INVALID_JSON, "The request needs a JSON body.");
         return err_ok();
     }
-    ENSURE(media_type_is_json(request->content_type), ERR_UNSUPPORTED_MEDIA_TYPE,
-           "Send the body with `Content-Type: application/json`.");
+    ENSURE(call->exchange->dialect->any_media_type || media_type_is_json(request->content_type),
+           ERR_UNSUPPORTED_MEDIA_TYPE, "Send the body with `Content-Type: application/json`.");
     TRY(json_parse(request->body, &call->json));
     ENSURE(json_is(call->json.root, JSON_OBJECT), ERR_INVALID_JSON,
            "The body must be a JSON object.");
@@ -208,7 +208,7 @@ void pipeline_run(void *gateway, struct exchange *exchange)
     }
     if (err.code != ERR_OK) {
         log_failure(&call, &err);
-        problem_reply(&exchange->reply, &err, exchange->request.id);
+        exchange->dialect->refuse(exchange, call.route, &err);
         if (call.retry_after_s > 0) {
             exchange->reply.retry_after_s = call.retry_after_s;
         }

@@ -7,6 +7,7 @@
 #define HSMGATE_GATEWAY_PIPELINE_H
 
 #include "base/json.h"
+#include "base/name.h"
 #include "gateway/gateway.h"
 #include "gateway/policy.h"
 
@@ -51,6 +52,8 @@ struct call {
     struct exchange *exchange;
     const struct route *route;
     struct span target;            /* key name (checked for TARGET_KEY) or rest of the path */
+    char name[NAME_MAX_LEN + 1];   /* the target's text where a dialect has to put it together */
+    struct span argument;          /* what else the path says in a dialect; empty: nothing */
     uint32_t version_asked;        /* NAME@N, 0: none */
     char principal[PRINCIPAL_MAX]; /* empty: none */
     const struct key *key;

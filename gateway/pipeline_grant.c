@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gateway/dialect.h"
 #include "gateway/limits.h"
 
 struct err pipeline_refusal(void)
@@ -132,10 +133,14 @@ void pipeline_owe_rate(struct call *call, uint32_t items)
 
 static bool context_fits(struct call *call, const struct json_value *object)
 {
+    CLEANUP(json_clear) struct json made = {0};
+    const struct json_value *context = NULL;
+    if (call->exchange->dialect->context(object, &made, &context).code != ERR_OK) {
+        return false;
+    }
     struct policy policy = pipeline_policy(call);
     struct policy_question question = pipeline_question(call, call->route->operation, call->target);
-    const struct grant *grant =
-        policy_context_fits(&policy, &question, json_member(object, "context"));
+    const struct grant *grant = policy_context_fits(&policy, &question, context);
     note_grant(call, grant);
     return grant != NULL;
 }
@@ -153,7 +158,7 @@ bool pipeline_item_forbidden(const struct call *call, size_t item)
 /* How many items there are whose context fits; a single one is an item. */
 static size_t settle_items(struct call *call)
 {
-    const struct json_value *items = json_member(call->json.root, "items");
+    const struct json_value *items = json_member(call->json.root, call->exchange->dialect->items);
     size_t item = 0, fitting = 0;
     if (items == NULL) {
         return context_fits(call, call->json.root) ? 1 : 0;

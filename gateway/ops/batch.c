@@ -5,6 +5,7 @@
 #include "gateway/ops/batch.h"
 
 #include "base/mem.h"
+#include "gateway/dialect.h"
 #include "gateway/ops/use_note.h"
 #include "gateway/problem.h"
 
@@ -134,7 +135,7 @@ static void read_item(struct batch *batch, struct item *item)
         item->err = pipeline_refusal();
         return;
     }
-    item->err = batch->verb->read(batch, item);
+    item->err = batch->verb->words->read(batch, item);
 }
 
 static struct err run_items(struct batch *batch)
@@ -191,7 +192,7 @@ static void write_good(const struct batch *batch, const struct item *item,
         json_put_text(writer, "key", batch->call->key->name);
         json_put_integer(writer, "version", item->version->number);
     }
-    batch->verb->write(batch, item, writer);
+    batch->verb->words->write(batch, item, writer);
 }
 
 static void write_item(const struct batch *batch, const struct item *item,
@@ -209,6 +210,28 @@ static void write_item(const struct batch *batch, const struct item *item,
     json_end_object(writer);
 }
 
+struct err batch_reply_one(const struct batch *batch, const struct item *item)
+{
+    struct json_writer writer = call_reply_json(batch->call, 200);
+    write_item(batch, item, &writer);
+    return json_finish(&writer);
+}
+
+struct err batch_reply_many(const struct batch *batch)
+{
+    struct json_writer writer = call_reply_json(batch->call, 200);
+    json_begin_object(&writer, NULL);
+    json_begin_array(&writer, "results");
+    for (size_t i = 0; i < batch->count; i++) {
+        write_item(batch, &batch->items[i], &writer);
+    }
+    json_end_array(&writer);
+    json_end_object(&writer);
+    return json_finish(&writer);
+}
+
+/* --- the run --- */
+
 static struct err run_single(const struct batch *asked)
 {
     struct item item = {.object = asked->call->json.root};
@@ -220,9 +243,7 @@ static struct err run_single(const struct batch *asked)
     record_single(batch.call, &item);
     TRY(err);
     TRY(item.err);
-    struct json_writer writer = call_reply_json(batch.call, 200);
-    write_item(&batch, &item, &writer);
-    return json_finish(&writer);
+    return batch.call->exchange->dialect->reply_one(&batch, &item);
 }
 
 static struct err run_many(struct batch *batch, const struct json_value *array)
@@ -237,30 +258,37 @@ static struct err run_many(struct batch *batch, const struct json_value *array)
     struct err err = run_items(cleared);
     record_batch(batch);
     TRY(err);
-    struct json_writer writer = call_reply_json(batch->call, 200);
-    json_begin_object(&writer, NULL);
-    json_begin_array(&writer, "results");
-    for (i = 0; i < batch->count; i++) {
-        write_item(batch, &items[i], &writer);
+    return batch->call->exchange->dialect->reply_many(batch);
+}
+
+/* NULL when there is one item, which is the whole body. */
+static struct err find_items(const struct call *call, const struct json_value **out)
+{
+    const struct dialect *dialect = call->exchange->dialect;
+    const struct json_value *root = call->json.root;
+    *out = root != NULL ? json_member(root, dialect->items) : NULL;
+    if (*out == NULL) {
+        return err_ok();
     }
-    json_end_array(&writer);
-    json_end_object(&writer);
-    return json_finish(&writer);
+    ENSURE(json_is(*out, JSON_ARRAY), ERR_INVALID_FIELD, "field '%s' is not an array",
+           dialect->items);
+    ENSURE(dialect->items_win || json_count(root) == 1, ERR_UNKNOWN_FIELD,
+           "beside '%s' there is no other field", dialect->items);
+    size_t count = json_count(*out);
+    ENSURE(count > 0, ERR_INVALID_FIELD, "'%s' is empty", dialect->items);
+    ENSURE(count <= BATCH_ITEMS_MAX, ERR_TOO_LARGE, "field '%s' has more than %d items",
+           dialect->items, BATCH_ITEMS_MAX);
+    return err_ok();
 }
 
 struct err batch_run(struct batch *batch)
 {
-    const struct json_value *root = batch->call->json.root;
-    if (root == NULL || json_member(root, "items") == NULL) {
+    const struct json_value *array = NULL;
+    TRY(find_items(batch->call, &array));
+    if (array == NULL) {
         return run_single(batch);
     }
-    const struct json_value *array = NULL;
-    const struct json_field fields[] = {
-        {"items", JSON_ARRAY, JSON_REQUIRED, BATCH_ITEMS_MAX, &array, NULL},
-    };
-    TRY(json_read(root, fields, ARRAY_LEN(fields)));
     batch->count = json_count(array);
-    ENSURE(batch->count > 0, ERR_INVALID_FIELD, "'items' is empty");
     if (batch->count > 1) { /* one was taken before the body was read */
         pipeline_owe_rate(batch->call, (uint32_t)batch->count - 1);
     }

@@ -22,6 +22,7 @@ struct item {
     struct err err;                  /* the first one; then nothing more happens to it */
     bool settled;                    /* needs the token no more */
     const struct version *version;   /* what the answer names */
+    bool pinned;                     /* checked with that version alone */
 
     struct buf input;     /* what the caller sent: plaintext, blob, message, digest */
     struct buf proof;     /* the signature or MAC to check */
@@ -34,6 +35,7 @@ struct item {
     enum envelope_type type;
     uint32_t from_version; /* rewrap */
     enum scheme scheme;
+    bool any_padding; /* verify: RSA signatures of either padding (RFC 8017 §8) are valid */
     enum signature_encoding encoding;
     uint8_t hash[DIGEST_MAX]; /* to be signed, of `hash_len` bytes */
     size_t hash_len;
@@ -56,13 +58,17 @@ enum verb_use {
 };
 
 struct batch;
-struct verb {
+/* What a dialect says for a verb. */
+struct words {
     /* Reads item->object; no token, no change of anything. */
     struct err (*read)(struct batch *batch, struct item *item);
+    /* The members of one good item's answer; natively those after key and version. */
+    void (*write)(const struct batch *batch, const struct item *item, struct json_writer *writer);
+};
+struct verb {
+    const struct words *words;
     /* Does the work for the items that batch_waits; an error is that of the whole call. */
     struct err (*run)(struct batch *batch);
-    /* The members of one good item's answer after key and version. */
-    void (*write)(const struct batch *batch, const struct item *item, struct json_writer *writer);
     enum verb_use use;
 };
 
@@ -77,6 +83,10 @@ struct batch {
 /* The whole verb, from call->json to the reply. `batch` has call, verb and version. A single item's
  * error, and one that hits all, is returned. */
 MUST_USE struct err batch_run(struct batch *batch);
+
+/* The native answers. */
+MUST_USE struct err batch_reply_one(const struct batch *batch, const struct item *item);
+MUST_USE struct err batch_reply_many(const struct batch *batch);
 
 /* Whether the item still wants work: no error, not settled. */
 bool batch_waits(const struct item *item);

@@ -8,6 +8,7 @@
 #include "gateway/ops/cipher.h"
 #include "gateway/ops/context.h"
 #include "gateway/ops/data_ops.h"
+#include "gateway/ops/verbs.h"
 
 #define DATA_KEY_BYTES 32
 
@@ -91,25 +92,51 @@ static struct err check_cipher_key(const struct call *call)
     return choice_purpose(call, purpose == PURPOSE_DECRYPT ? PURPOSE_DECRYPT : PURPOSE_ENCRYPT);
 }
 
-struct err op_encrypt(struct call *call)
+struct err verb_encrypt(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {encrypt_read, encrypt_run, write_ciphertext, VERB_PROTECTS};
+    const struct verb verb = {words, encrypt_run, VERB_PROTECTS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(check_cipher_key(call));
     TRY(choice_protecting(call, &batch.version));
     return batch_run(&batch);
 }
 
-struct err op_decrypt(struct call *call)
+struct err op_encrypt(struct call *call)
 {
-    static const struct verb verb = {decrypt_read, cipher_open, write_plaintext, VERB_OPENS};
+    static const struct words words = {encrypt_read, write_ciphertext};
+    return verb_encrypt(call, &words);
+}
+
+struct err verb_decrypt(struct call *call, const struct words *words)
+{
+    const struct verb verb = {words, cipher_open, VERB_OPENS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(check_cipher_key(call));
     TRY(choice_pinned(call, &batch.version));
     return batch_run(&batch);
 }
 
+struct err op_decrypt(struct call *call)
+{
+    static const struct words words = {decrypt_read, write_plaintext};
+    return verb_decrypt(call, &words);
+}
+
 /* --- data-key, unwrap --- */
+
+struct err data_key_ask(const struct batch *batch, struct item *item, int64_t bytes)
+{
+    ENSURE(bytes == 16 || bytes == 24 || bytes == 32 || bytes == 64, ERR_INVALID_FIELD,
+           "field 'bytes' is 16, 24, 32 or 64");
+    const struct key *key = batch->call->key;
+    ENSURE(!item->token.reveal || key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
+           "What this key protects is revealed with the approval of %u people only: ask for the "
+           "data key without its plaintext.",
+           key->facts.approval.m);
+    item->token.bytes = (uint32_t)bytes;
+    item->type = ENVELOPE_DATA_KEY;
+    return err_ok();
+}
 
 static struct err data_key_read(struct batch *batch, struct item *item)
 {
@@ -121,15 +148,7 @@ static struct err data_key_read(struct batch *batch, struct item *item)
         {"plaintext", JSON_FLAG, JSON_OPTIONAL, 0, &item->token.reveal, NULL},
     };
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
-    ENSURE(bytes == 16 || bytes == 24 || bytes == 32 || bytes == 64, ERR_INVALID_FIELD,
-           "field 'bytes' is 16, 24, 32 or 64");
-    const struct key *key = batch->call->key;
-    ENSURE(!item->token.reveal || key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
-           "What this key protects is revealed with the approval of %u people only: ask for the "
-           "data key without its plaintext.",
-           key->facts.approval.m);
-    item->token.bytes = (uint32_t)bytes;
-    item->type = ENVELOPE_DATA_KEY;
+    TRY(data_key_ask(batch, item, bytes));
     return read_context(batch, context, item);
 }
 
@@ -161,18 +180,25 @@ static struct err unwrap_read(struct batch *batch, struct item *item)
     return read_blob(batch, item, BLOBS_DATA_KEY);
 }
 
-struct err op_data_key(struct call *call)
+struct err verb_data_key(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {data_key_read, data_key_run, data_key_write, VERB_PROTECTS};
+    const struct verb verb = {words, data_key_run, VERB_PROTECTS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_ENCRYPT));
     TRY(choice_protecting(call, &batch.version));
     return batch_run(&batch);
 }
 
+struct err op_data_key(struct call *call)
+{
+    static const struct words words = {data_key_read, data_key_write};
+    return verb_data_key(call, &words);
+}
+
 struct err op_unwrap(struct call *call)
 {
-    static const struct verb verb = {unwrap_read, cipher_open, write_plaintext, VERB_OPENS};
+    static const struct words words = {unwrap_read, write_plaintext};
+    static const struct verb verb = {&words, cipher_open, VERB_OPENS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_ENCRYPT));
     TRY(choice_pinned(call, &batch.version));
@@ -213,13 +239,19 @@ static void rewrap_write(const struct batch *batch, const struct item *item,
 }
 
 /* A pinned version is the one that the blobs must be of; new data is always the primary's. */
-struct err op_rewrap(struct call *call)
+struct err verb_rewrap(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {rewrap_read, rewrap_run, rewrap_write, VERB_REWRAPS};
+    const struct verb verb = {words, rewrap_run, VERB_REWRAPS};
     struct batch batch = {.call = call, .verb = &verb};
     const struct version *pinned = NULL;
     TRY(check_cipher_key(call));
     TRY(choice_pinned(call, &pinned));
     TRY(choice_primary(call, &batch.version));
     return batch_run(&batch);
+}
+
+struct err op_rewrap(struct call *call)
+{
+    static const struct words words = {rewrap_read, rewrap_write};
+    return verb_rewrap(call, &words);
 }

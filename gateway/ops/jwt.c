@@ -234,7 +234,8 @@ static void jwt_write(const struct batch *batch, const struct item *item,
 
 struct err op_jwt(struct call *call)
 {
-    static const struct verb verb = {jwt_read, jwt_run, jwt_write, VERB_SIGNS_JWT};
+    static const struct words words = {jwt_read, jwt_write};
+    static const struct verb verb = {&words, jwt_run, VERB_SIGNS_JWT};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_protecting(call, &batch.version));

@@ -7,6 +7,7 @@
 #include "gateway/ops/batch.h"
 #include "gateway/ops/choice.h"
 #include "gateway/ops/data_ops.h"
+#include "gateway/ops/verbs.h"
 
 static void point_token(const struct batch *batch, const struct version *version, struct item *item)
 {
@@ -22,12 +23,14 @@ static size_t mac_len(const struct batch *batch)
     return algorithm_info(batch->call->key->algorithm)->signature_len;
 }
 
-/* MACs of all waiting items by one version, in item->token.output. */
+/* MACs of all waiting items by one version, or by each one's own when it is NULL, in
+ * item->token.output. */
 static struct err compute(struct batch *batch, struct token *token, const struct version *version)
 {
     for (size_t i = 0; i < batch->count; i++) {
         if (batch_waits(&batch->items[i])) {
-            point_token(batch, version, &batch->items[i]);
+            point_token(batch, version != NULL ? version : batch->items[i].version,
+                        &batch->items[i]);
         }
     }
     TRY(batch_token(batch, token, TOKEN_SIGN));
@@ -66,13 +69,19 @@ static void mac_write(const struct batch *batch, const struct item *item,
     json_put_bytes(writer, "mac", buf_span(&item->token.output));
 }
 
-struct err op_mac(struct call *call)
+struct err verb_mac(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {mac_read, mac_run, mac_write, VERB_SIGNS};
+    const struct verb verb = {words, mac_run, VERB_SIGNS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_MAC));
     TRY(choice_protecting(call, &batch.version));
     return batch_run(&batch);
+}
+
+struct err op_mac(struct call *call)
+{
+    static const struct words words = {mac_read, mac_write};
+    return verb_mac(call, &words);
 }
 
 static struct err verify_mac_read(struct batch *batch, struct item *item)
@@ -84,6 +93,7 @@ static struct err verify_mac_read(struct batch *batch, struct item *item)
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
     item_digest(item, buf_span(&item->input));
     item->version = batch->version;
+    item->pinned = batch->call->version_asked != 0;
     item->settled = item->proof.len != mac_len(batch);
     return err_ok();
 }
@@ -97,24 +107,40 @@ static void compare(const struct version *version, struct item *item)
     }
 }
 
+/* All that wait are pinned, or none is. */
+static bool are_pinned(const struct batch *batch)
+{
+    size_t i = 0;
+    while (!batch_waits(&batch->items[i])) {
+        i++;
+    }
+    return batch->items[i].pinned;
+}
+
+static void compare_all(struct batch *batch, const struct version *version)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct item *item = &batch->items[i];
+        if (batch_waits(item)) {
+            compare(version != NULL ? version : item->version, item);
+        }
+    }
+}
+
 static struct err verify_mac_run(struct batch *batch)
 {
-    const struct call *call = batch->call;
-    bool pinned = call->version_asked != 0;
     struct token *token = NULL;
-    TRY(choice_token(call, &token));
-    const struct version *version = batch->version;
-    if (!pinned) {
-        version = choice_next_opening(call->key, NULL);
+    TRY(choice_token(batch->call, &token));
+    if (are_pinned(batch)) {
+        TRY(compute(batch, token, NULL));
+        compare_all(batch, NULL);
+        return err_ok();
     }
+    const struct version *version = choice_next_opening(batch->call->key, NULL);
     while (version != NULL && batch_waiting(batch) > 0) {
         TRY(compute(batch, token, version));
-        for (size_t i = 0; i < batch->count; i++) {
-            if (batch_waits(&batch->items[i])) {
-                compare(version, &batch->items[i]);
-            }
-        }
-        version = pinned ? NULL : choice_next_opening(call->key, version);
+        compare_all(batch, version);
+        version = choice_next_opening(batch->call->key, version);
     }
     return err_ok();
 }
@@ -126,12 +152,17 @@ static void verify_mac_write(const struct batch *batch, const struct item *item,
     json_put_flag(writer, "valid", item->valid);
 }
 
-struct err op_verify_mac(struct call *call)
+struct err verb_verify_mac(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {verify_mac_read, verify_mac_run, verify_mac_write,
-                                     VERB_CHECKS};
+    const struct verb verb = {words, verify_mac_run, VERB_CHECKS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_MAC));
     TRY(choice_checking(call, &batch.version));
     return batch_run(&batch);
+}
+
+struct err op_verify_mac(struct call *call)
+{
+    static const struct words words = {verify_mac_read, verify_mac_write};
+    return verb_verify_mac(call, &words);
 }

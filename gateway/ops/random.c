@@ -52,7 +52,8 @@ static void random_write(const struct batch *batch, const struct item *item,
 
 struct err op_random(struct call *call)
 {
-    static const struct verb verb = {random_read, random_run, random_write, VERB_USES_NOTHING};
+    static const struct words words = {random_read, random_write};
+    static const struct verb verb = {&words, random_run, VERB_USES_NOTHING};
     struct batch batch = {.call = call, .verb = &verb};
     return batch_run(&batch);
 }

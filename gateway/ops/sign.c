@@ -9,6 +9,7 @@
 #include "gateway/ops/choice.h"
 #include "gateway/ops/data_ops.h"
 #include "gateway/ops/signature.h"
+#include "gateway/ops/verbs.h"
 
 #define SIGNATURE_TEXT_MAX ((size_t)64 << 10)
 
@@ -124,13 +125,19 @@ static void sign_write(const struct batch *batch, const struct item *item,
     json_put_text(writer, "kid", kid);
 }
 
-struct err op_sign(struct call *call)
+struct err verb_sign(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {sign_read, sign_run, sign_write, VERB_SIGNS};
+    const struct verb verb = {words, sign_run, VERB_SIGNS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_protecting(call, &batch.version));
     return batch_run(&batch);
+}
+
+struct err op_sign(struct call *call)
+{
+    static const struct words words = {sign_read, sign_write};
+    return verb_sign(call, &words);
 }
 
 /* --- verify --- */
@@ -159,6 +166,7 @@ static struct err verify_read(struct batch *batch, struct item *item)
     CLEANUP(ask_clear) struct ask ask = {0};
     TRY(read_ask(batch, item, &ask, 0));
     item->version = batch->version;
+    item->pinned = batch->call->version_asked != 0;
     return read_proof(batch, &ask, item);
 }
 
@@ -169,6 +177,11 @@ static struct err verify_with(const struct version *version, struct item *item)
     }
     TRY(public_key_verify(version->public_key, item->scheme, signature_subject(item),
                           buf_span(&item->proof), &item->valid));
+    enum scheme other = signature_other_padding(item->scheme);
+    if (!item->valid && item->any_padding && other != item->scheme) {
+        TRY(public_key_verify(version->public_key, other, signature_subject(item),
+                              buf_span(&item->proof), &item->valid));
+    }
     if (item->valid) {
         item->version = version;
     }
@@ -178,8 +191,8 @@ static struct err verify_with(const struct version *version, struct item *item)
 static struct err verify_item(const struct batch *batch, struct item *item)
 {
     const struct call *call = batch->call;
-    if (call->version_asked != 0) {
-        return verify_with(batch->version, item);
+    if (item->pinned) {
+        return verify_with(item->version, item);
     }
     const struct version *version = choice_next_opening(call->key, NULL);
     for (; version != NULL && !item->valid; version = choice_next_opening(call->key, version)) {
@@ -207,11 +220,17 @@ static void verify_write(const struct batch *batch, const struct item *item,
     json_put_text(writer, "scheme", scheme_info(item->scheme)->name);
 }
 
-struct err op_verify(struct call *call)
+struct err verb_verify(struct call *call, const struct words *words)
 {
-    static const struct verb verb = {verify_read, verify_run, verify_write, VERB_CHECKS};
+    const struct verb verb = {words, verify_run, VERB_CHECKS};
     struct batch batch = {.call = call, .verb = &verb};
     TRY(choice_purpose(call, PURPOSE_SIGN));
     TRY(choice_checking(call, &batch.version));
     return batch_run(&batch);
+}
+
+struct err op_verify(struct call *call)
+{
+    static const struct words words = {verify_read, verify_write};
+    return verb_verify(call, &words);
 }

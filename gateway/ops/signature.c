@@ -31,6 +31,17 @@ struct err signature_scheme(const struct call *call, struct span name, enum sche
     return err_ok();
 }
 
+enum scheme signature_other_padding(enum scheme scheme)
+{
+    static const enum scheme others[SCHEME_COUNT] = {
+        [SCHEME_ES256] = SCHEME_ES256, [SCHEME_ES384] = SCHEME_ES384, [SCHEME_ES512] = SCHEME_ES512,
+        [SCHEME_EDDSA] = SCHEME_EDDSA, [SCHEME_RS256] = SCHEME_PS256, [SCHEME_RS384] = SCHEME_PS384,
+        [SCHEME_RS512] = SCHEME_PS512, [SCHEME_PS256] = SCHEME_RS256, [SCHEME_PS384] = SCHEME_RS384,
+        [SCHEME_PS512] = SCHEME_RS512,
+    };
+    return others[scheme];
+}
+
 void signature_hash(struct item *item)
 {
     if (item->scheme != SCHEME_EDDSA) {

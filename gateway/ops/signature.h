@@ -16,6 +16,9 @@ void signature_hash(struct item *item);
 /* What is signed or verified: the hash, or the message for EdDSA. */
 struct span signature_subject(const struct item *item);
 
+/* RS256 for PS256 and so on, and the other way round; every other scheme itself. */
+enum scheme signature_other_padding(enum scheme scheme);
+
 /* Signs what waits (scheme and hash set) with batch->version: counts the uses, one round trip. The
  * signature is in item->token.output, ECDSA as r‖s (RFC 7518 §3.4). */
 MUST_USE struct err signature_make(struct batch *batch);

@@ -1,5 +1,6 @@
 /* The fixture of tests of operations on data; see data_fixture.h. */
 #include "tests/lib/data_fixture.h"
+#include "gateway/dialect.h"
 
 #include <unistd.h>
 
@@ -114,7 +115,7 @@ static void take_reply(struct call *call, struct reply_seen *seen)
 struct reply_seen data_fixture_call(struct data_fixture *fixture, route_handler *handler,
                                     const char *target, const char *body)
 {
-    struct exchange exchange = {0};
+    struct exchange exchange = {.dialect = &dialect_native};
     struct reply_seen seen = {0};
     struct call call = {.gateway = &fixture->gateway,
                         .exchange = &exchange,

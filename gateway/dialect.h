@@ -1,0 +1,36 @@
+/* dialect: a wire format that clients speak. All of them go through one pipeline and use the same
+ * operations; a dialect says which route a request takes, and words what was decided. */
+#ifndef HSMGATE_GATEWAY_DIALECT_H
+#define HSMGATE_GATEWAY_DIALECT_H
+
+#include "gateway/pipeline.h"
+
+struct batch;
+struct item;
+
+struct dialect {
+    const char *name; /* in records; NULL: the native API */
+    /* Whether the request is in this dialect: by its path and headers alone. */
+    bool (*takes)(const struct gateway *gateway, const struct request *request);
+    /* Sets the call's route and what it points to; errors as route_find. */
+    struct err (*find)(struct call *call);
+    bool any_media_type; /* of bodies, which are JSON all the same; an empty one counts as none */
+    /* The member of a body that holds a batch, and whether others beside it are ignored. */
+    const char *items;
+    bool items_win;
+    /* The context of an item as the native API would have it: an object, or NULL for none. What has
+     * to be made for it stands in `made`. */
+    struct err (*context)(const struct json_value *item, struct json *made,
+                          const struct json_value **out);
+    struct err (*reply_one)(const struct batch *batch, const struct item *item);
+    struct err (*reply_many)(const struct batch *batch);
+    /* Makes the whole reply an error. `route` is NULL when there is none. */
+    void (*refuse)(struct exchange *exchange, const struct route *route, const struct err *err);
+};
+
+extern const struct dialect dialect_native;
+
+/* Never NULL. */
+const struct dialect *dialect_of(const struct gateway *gateway, const struct request *request);
+
+#endif
