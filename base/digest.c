@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -100,6 +101,18 @@ static struct err update_from(int fd, EVP_MD_CTX *ctx, uint64_t *len, bool *out_
     *len += (uint64_t)got;
     *out_more = got > 0;
     return err_ok();
+}
+
+void hmac_sha256(struct span key, struct span message, uint8_t out[SHA256_LEN])
+{
+    static const uint8_t nothing;
+    unsigned len = SHA256_LEN;
+    const uint8_t *made =
+        HMAC(provider_digest(DIGEST_SHA256), key.len > 0 ? key.data : &nothing, (int)key.len,
+             message.len > 0 ? message.data : &nothing, message.len, out, &len);
+    if (made == NULL) {
+        abort();
+    }
 }
 
 struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_t *out_len)

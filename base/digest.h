@@ -18,6 +18,9 @@ MUST_USE struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN]
 /* SHA-256 over several parts, one after the other. */
 void digest_sha256_parts(const struct span *parts, size_t count, uint8_t out[SHA256_LEN]);
 
+/* RFC 2104 with SHA-256. */
+void hmac_sha256(struct span key, struct span message, uint8_t out[SHA256_LEN]);
+
 /* Bytes from getrandom(2); aborts if the kernel has none. Keys and IVs come from the token instead.
  */
 void random_bytes(void *out, size_t len);

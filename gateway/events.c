@@ -6,8 +6,6 @@
  * The mutex guards the queue and the counters; deliveries and log lines happen outside of it. */
 #include "gateway/events.h"
 
-#include <openssl/hmac.h>
-
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
@@ -84,12 +82,10 @@ static char *signature_of(const struct events *events, struct span body)
 {
     uint8_t mac[SHA256_LEN];
     char hex[2 * SHA256_LEN + 1] = "";
-    unsigned len = 0;
     if (events->secret.len == 0) {
         return NULL;
     }
-    (void)HMAC(EVP_sha256(), events->secret.data, (int)events->secret.len, body.data, body.len, mac,
-               &len);
+    hmac_sha256(buf_span(&events->secret), body, mac);
     for (size_t i = 0; i < SHA256_LEN; i++) {
         (void)snprintf(hex + 2 * i, 3, "%02x", mac[i]);
     }

@@ -31,6 +31,32 @@ static void vectors_of_the_standard(void **state)
     }
 }
 
+/* RFC 4231 test cases 2 and 6 (a key longer than a block), and an empty key and message. */
+static void macs_of_the_standard(void **state)
+{
+    (void)state;
+    uint8_t mac[SHA256_LEN], long_key[131];
+    memset(long_key, 0xaa, sizeof(long_key));
+    const struct {
+        struct span key;
+        const char *text;
+        const char *hex;
+    } cases[] = {
+        {span_text("Jefe"), "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {span_of(long_key, sizeof(long_key)),
+         "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {span_of(NULL, 0), "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_clear) struct buf hex = {0};
+        hmac_sha256(cases[i].key, span_text(cases[i].text), mac);
+        assert_ok(hex_encode(span_of(mac, sizeof(mac)), &hex));
+        assert_span_is(buf_span(&hex), cases[i].hex);
+    }
+}
+
 static void parts_hash_like_the_whole(void **state)
 {
     (void)state;
@@ -106,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_of_the_standard),
+        cmocka_unit_test(macs_of_the_standard),
         cmocka_unit_test(parts_hash_like_the_whole),
         cmocka_unit_test(random_bytes_fill_it_all),
         cmocka_unit_test(uuids_have_version_and_variant),
