@@ -170,7 +170,24 @@ static const char add_quorum[] =
     " added_at INTEGER NOT NULL"
     ") STRICT";
 
-static const char *const migrations[] = {create_keys, create_grants, add_rotation, add_quorum};
+/* What AWS's clients need: credentials like bearer tokens, but with a secret that can be had again,
+ * and other names of keys. */
+static const char add_aws[] =
+    "ALTER TABLE bearers ADD COLUMN access_key TEXT NOT NULL DEFAULT ''"
+    " CHECK (length(access_key) <= 32);"
+    "ALTER TABLE bearers ADD COLUMN subject TEXT NOT NULL DEFAULT ''"
+    " CHECK (length(subject) <= 64 AND (length(subject) > 0) = (length(access_key) > 0));"
+    "ALTER TABLE bearers ADD COLUMN sealed BLOB NOT NULL DEFAULT x''"
+    " CHECK (length(sealed) <= 256 AND (length(sealed) > 0) = (length(access_key) > 0));"
+    "CREATE TABLE aliases ("
+    " name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 256),"
+    " key_id BLOB NOT NULL REFERENCES keys (id),"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL"
+    ") STRICT";
+
+static const char *const migrations[] = {create_keys, create_grants, add_rotation, add_quorum,
+                                         add_aws};
 
 static struct err current_number(struct db *db, int64_t *out)
 {

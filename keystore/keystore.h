@@ -331,9 +331,17 @@ MUST_USE struct err keystore_backup(struct keystore *store, const char *path, in
 int64_t keystore_restored_from(const struct keystore *store);
 
 /* --- bearer tokens of ours: only SHA-256 of the token is kept --- */
+#define ACCESS_KEY_MAX        32
+#define ACCESS_KEY_SEALED_MAX 256
+/* … and access keys, whose secret must be there to check a signature, and is sealed under a key in
+ * a token. Both are found by a hash and share their names. */
 struct bearer {
-    char name[64 + 1]; /* one segment of a key's name */
-    uint8_t hash[SHA256_LEN];
+    char name[64 + 1];                   /* one segment of a key's name */
+    uint8_t hash[SHA256_LEN];            /* of the token, or of the access key's id */
+    char access_key[ACCESS_KEY_MAX + 1]; /* its id; empty: a bearer token */
+    char subject[64 + 1];                /* whose access key it is, likewise: token:SUBJECT */
+    uint8_t sealed[ACCESS_KEY_SEALED_MAX];
+    size_t sealed_len;
     int64_t created_at;
     int64_t expires_at;   /* 0: never */
     int64_t last_used_at; /* as far as was written back */
@@ -348,6 +356,26 @@ MUST_USE struct err keystore_delete_bearer(struct keystore *store,
 bool keystore_find_bearer(struct keystore *store, const uint8_t hash[SHA256_LEN], int64_t now,
                           struct bearer *out);
 struct bearer *keystore_list_bearers(struct keystore *store, size_t *out_count); /* mem_free */
+
+/* --- aliases: other names of keys, for AWS's clients --- */
+#define ALIAS_MAX 256
+struct alias {
+    char name[ALIAS_MAX + 1]; /* without `alias/` */
+    struct uuid key;
+    int64_t created_at;
+    int64_t updated_at;
+};
+/* ERR_CONFLICT when the name is taken. */
+MUST_USE struct err keystore_put_alias(struct keystore *store, const struct alias *alias);
+/* Points it to another key: ERR_NOT_FOUND. */
+MUST_USE struct err keystore_move_alias(struct keystore *store, struct span name, struct uuid key,
+                                        int64_t now);
+MUST_USE struct err keystore_delete_alias(struct keystore *store,
+                                          struct span name); /* ERR_NOT_FOUND */
+/* False when there is none; in the snapshot, without SQL. */
+bool keystore_find_alias(struct keystore *store, struct span name, struct alias *out);
+/* In order of names; mem_free. */
+struct alias *keystore_list_aliases(struct keystore *store, size_t *out_count);
 
 /* --- grants: who may do what with which keys --- */
 #define GRANT_ID_MAX         64

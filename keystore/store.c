@@ -21,6 +21,7 @@ static void free_store(struct keystore *store)
     changes_clear(&store->changes);
     claims_clear(&store->claims);
     bearers_clear(&store->bearers);
+    aliases_clear(&store->aliases);
     grant_directory_clear(&store->grants);
     directory_clear(&store->directory);
     sync_destroy(&store->writer, NULL);
@@ -55,6 +56,7 @@ struct err keystore_open(const char *path, struct keystore **out)
     sync_init(&store->writer, NULL);
     directory_init(&store->directory);
     bearers_init(&store->bearers);
+    aliases_init(&store->aliases);
     grant_directory_init(&store->grants);
     claims_init(&store->claims);
     changes_init(&store->changes);
@@ -65,6 +67,7 @@ struct err keystore_open(const char *path, struct keystore **out)
     TRY(db_backup_settle(store->db, now, &store->restored_from));
     TRY(db_load_keys(store->db, &store->directory));
     TRY(db_bearers_load(store->db, &store->bearers));
+    TRY(aliases_load(&store->aliases, store->db));
     TRY(load_grants(store));
     settler_start(&store->settler, store);
     *out = TAKE(store);

@@ -2,6 +2,7 @@
 #ifndef HSMGATE_KEYSTORE_STORE_H
 #define HSMGATE_KEYSTORE_STORE_H
 
+#include "keystore/aliases.h"
 #include "keystore/bearers.h"
 #include "keystore/changes.h"
 #include "keystore/claims.h"
@@ -18,6 +19,7 @@ struct keystore {
     struct db *db;
     struct directory directory;
     struct bearers bearers;
+    struct aliases aliases;
     struct grant_directory grants;
     struct claims claims;
     struct changes changes;
