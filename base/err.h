@@ -33,6 +33,8 @@ enum err_code {
     ERR_CONFLICT,          /* the name or resource is already there */
     ERR_DUAL_ROLE,         /* one principal would both use and manage one key */
     ERR_INVALID_STATE,     /* the version's state forbids this */
+    ERR_DRY_RUN,           /* everything would have been good, and nothing was to be done */
+    ERR_INVALID_SIGNATURE, /* a signature or MAC that is not valid, where that is an error */
     ERR_KEY_EXHAUSTED,     /* GCM uses at their limit: rotate */
     ERR_APPROVAL_REQUIRED, /* what a quorum decides has not been decided, or against it */
     ERR_RATE_LIMITED,

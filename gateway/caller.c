@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "gateway/aws/aws_verify.h"
 #include "gateway/issuers.h"
 
 #define BEARER_LEN_MAX 256
@@ -52,7 +53,8 @@ static struct err by_our_token(const struct gateway *gateway, struct span token,
     uint8_t hash[DIGEST_MAX];
     struct bearer bearer;
     digest_of(DIGEST_SHA256, token, hash);
-    if (token.len > BEARER_LEN_MAX || !keystore_find_bearer(gateway->store, hash, now, &bearer)) {
+    if (token.len > BEARER_LEN_MAX || !keystore_find_bearer(gateway->store, hash, now, &bearer) ||
+        bearer.sealed_len > 0) {
         return unknown(AUTH_UNKNOWN, out_kind, "The bearer token is not known or has expired.");
     }
     snprintf(out, PRINCIPAL_MAX, "token:%s", bearer.name);
@@ -60,18 +62,25 @@ static struct err by_our_token(const struct gateway *gateway, struct span token,
 }
 
 /* RFC 6750 §2.1: the scheme's name is case-insensitive (RFC 9110 §11.1), one blank follows. */
-static struct err by_authorization(const struct gateway *gateway, const struct request *request,
-                                   int64_t now, enum auth_failure *out_kind,
-                                   char out[PRINCIPAL_MAX])
+static struct span bearer_of(struct span header)
 {
     static const char scheme[] = "Bearer ";
     size_t len = sizeof(scheme) - 1;
-    struct span header = request->authorization;
     if (header.len <= len || strncasecmp((const char *)header.data, scheme, len) != 0) {
-        return unknown(AUTH_MALFORMED, out_kind,
-                       "The Authorization header must be `Bearer` and a token.");
+        return span_of(NULL, 0);
     }
-    struct span token = span_of(header.data + len, header.len - len);
+    return span_of(header.data + len, header.len - len);
+}
+
+struct span caller_bearer(const struct request *request)
+{
+    struct span token = bearer_of(request->authorization);
+    return token.len > 0 ? token : request->vault_token;
+}
+
+static struct err by_token(const struct gateway *gateway, struct span token, int64_t now,
+                           enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
     if (span_starts(token, BEARER_PREFIX)) {
         return by_our_token(gateway, token, now, out_kind, out);
     }
@@ -85,6 +94,40 @@ static struct err by_authorization(const struct gateway *gateway, const struct r
     return issuers_verify(gateway->issuers, token, now, out_kind, out);
 }
 
+static struct err by_authorization(const struct gateway *gateway, const struct request *request,
+                                   int64_t now, enum auth_failure *out_kind,
+                                   char out[PRINCIPAL_MAX])
+{
+    struct span token = bearer_of(request->authorization);
+    if (token.len == 0) {
+        return unknown(AUTH_MALFORMED, out_kind,
+                       "The Authorization header must be `Bearer` and a token.");
+    }
+    return by_token(gateway, token, now, out_kind, out);
+}
+
+/* The same tokens, as clients of Vault send them. */
+static struct err by_vault_token(const struct gateway *gateway, const struct request *request,
+                                 int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
+    return by_token(gateway, request->vault_token, now, out_kind, out);
+}
+
+/* AWS's clients sign with the secret of an access key; what they signed must be fresh. */
+static struct err by_signature(const struct gateway *gateway, const struct request *request,
+                               int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+{
+    struct bearer bearer;
+    TRY(aws_verify(gateway, request, now, &bearer, out_kind));
+    snprintf(out, PRINCIPAL_MAX, "token:%s", bearer.subject);
+    return err_ok();
+}
+
+static bool is_signed(const struct request *request)
+{
+    return request->amz_service != NULL && request->headers != NULL;
+}
+
 struct err caller_identify(const struct gateway *gateway, const struct request *request,
                            int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
@@ -94,7 +137,9 @@ struct err caller_identify(const struct gateway *gateway, const struct request *
     } ways[] = {
         {request->certificate.len > 0, by_certificate},
         {request->local, by_uid},
-        {request->authorization.len > 0, by_authorization},
+        {request->authorization.len > 0 && !is_signed(request), by_authorization},
+        {is_signed(request), by_signature},
+        {request->vault && request->vault_token.len > 0, by_vault_token},
     };
     char found[PRINCIPAL_MAX] = "";
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {

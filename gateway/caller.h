@@ -15,4 +15,7 @@ MUST_USE struct err caller_identify(const struct gateway *gateway, const struct 
                                     int64_t now, enum auth_failure *out_kind,
                                     char out[PRINCIPAL_MAX]);
 
+/* The bearer token that the request carries, empty when it has none: a secret. */
+struct span caller_bearer(const struct request *request);
+
 #endif

@@ -64,6 +64,7 @@ static void check_all(struct config_check *check, struct config_loaded *loaded)
     config_check_limits(check, loaded);
     config_check_lint(check, loaded);
     config_check_rotation(check, loaded);
+    config_check_dialects(check, loaded);
 }
 
 static void free_at(struct config_loaded **loaded)
@@ -103,6 +104,7 @@ void config_free(struct config *config)
     mem_free(loaded->tls);
     mem_free(loaded->principal_rules);
     mem_free(loaded->key_rules);
+    mem_free(loaded->mounts);
     mem_free(loaded->texts);
     mem_free(loaded);
 }

@@ -125,6 +125,24 @@ struct config_quorum {
     int64_t window_max_s;     /* default 7d */
 };
 
+/* A path under which clients of Vault find the keys of one namespace. */
+struct config_mount {
+    const char *mount;     /* `transit`, or several segments */
+    const char *namespace; /* of keys */
+};
+
+/* AWS KMS's API, as if in one account. */
+struct config_aws {
+    const char *account;   /* 12 digits; NULL: it is not served */
+    const char *namespace; /* of keys that are made through it; default kms */
+};
+
+/* AWS KMS's external key store. */
+struct config_xks {
+    const char *prefix;    /* before /kms/xks/v1/; NULL: it is not served */
+    const char *namespace; /* of keys; an external key id is the last segment */
+};
+
 struct config {
     const struct config_listener *listeners; /* at least one */
     size_t listener_count;
@@ -143,6 +161,10 @@ struct config {
     struct config_rotation rotation;
     struct config_events events;
     struct config_quorum quorum;
+    const struct config_mount *vault_mounts;
+    size_t vault_mount_count; /* 0: Vault's API is not served */
+    struct config_aws aws;
+    struct config_xks xks;
     const char *backups; /* folder; NULL: backups are not served */
     const struct config_token *tokens;
     size_t token_count;
@@ -161,5 +183,8 @@ struct config {
  * Free with config_free. */
 MUST_USE struct err config_load(const char *path, struct config **out, struct buf *message);
 void config_free(struct config *config);
+
+/* Whether a path of the native API begins with /v1/SEGMENT (or with a verb behind it). */
+bool config_is_native(struct span segment);
 
 #endif

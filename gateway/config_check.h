@@ -23,6 +23,7 @@ struct config_loaded {
     struct config_claim **claims; /* one array for each issuer */
     struct config_rate_rule *principal_rules;
     struct config_rate_rule *key_rules;
+    struct config_mount *mounts;
     char **texts; /* made here, each freed with it */
     size_t text_count;
 };
@@ -59,5 +60,6 @@ void config_check_audit(struct config_check *check, struct config_loaded *loaded
 void config_check_lint(struct config_check *check, struct config_loaded *loaded);
 /* After the limits, which say how long key sets may be kept. */
 void config_check_rotation(struct config_check *check, struct config_loaded *loaded);
+void config_check_dialects(struct config_check *check, struct config_loaded *loaded);
 
 #endif

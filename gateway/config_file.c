@@ -188,6 +188,36 @@ static const cyaml_schema_field_t quorum_fields[] = {
     CYAML_FIELD_END,
 };
 
+/* --- dialects --- */
+
+static const cyaml_schema_field_t mount_fields[] = {
+    TEXT(struct config_file_mount, mount),
+    TEXT(struct config_file_mount, namespace),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t mount_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_file_mount, mount_fields),
+};
+
+static const cyaml_schema_field_t vault_fields[] = {
+    CYAML_FIELD_SEQUENCE("mounts", CYAML_FLAG_POINTER, struct config_file_vault, mounts,
+                         &mount_schema, 1, LIST_MAX),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t aws_fields[] = {
+    TEXT(struct config_file_aws, account),
+    OPTIONAL_TEXT(struct config_file_aws, namespace),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t xks_fields[] = {
+    OPTIONAL_TEXT(struct config_file_xks, prefix),
+    TEXT(struct config_file_xks, namespace),
+    CYAML_FIELD_END,
+};
+
 /* --- the file --- */
 
 static const cyaml_schema_field_t file_fields[] = {
@@ -211,6 +241,9 @@ static const cyaml_schema_field_t file_fields[] = {
     OPTIONAL_PART(struct config_file, rotation, schedules_fields),
     OPTIONAL_PART(struct config_file, events, events_fields),
     OPTIONAL_PART(struct config_file, quorum, quorum_fields),
+    OPTIONAL_PART(struct config_file, vault, vault_fields),
+    OPTIONAL_PART(struct config_file, aws, aws_fields),
+    OPTIONAL_PART(struct config_file, xks, xks_fields),
     OPTIONAL_TEXT(struct config_file, backups),
     OPTIONAL_NUMBER(struct config_file, io_threads),
     OPTIONAL_NUMBER(struct config_file, request_threads),

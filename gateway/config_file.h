@@ -129,6 +129,26 @@ struct config_file_quorum {
     char *window_max;
 };
 
+struct config_file_mount {
+    char *mount;
+    char *namespace;
+};
+
+struct config_file_vault {
+    struct config_file_mount *mounts;
+    unsigned mounts_count;
+};
+
+struct config_file_aws {
+    char *account;
+    char *namespace;
+};
+
+struct config_file_xks {
+    char *prefix;
+    char *namespace;
+};
+
 struct config_file {
     char *listen;
     struct config_file_listener *listeners;
@@ -153,6 +173,9 @@ struct config_file {
     struct config_file_schedules *rotation;
     struct config_file_events *events;
     struct config_file_quorum *quorum;
+    struct config_file_vault *vault;
+    struct config_file_aws *aws;
+    struct config_file_xks *xks;
     char *backups;
     unsigned *io_threads;
     unsigned *request_threads;

@@ -9,6 +9,7 @@ add_custom_command(
   VERBATIM)
 
 target_sources(hsmgate_gateway PRIVATE
+  access_keys.c
   backup_manifest.c
   backups.c
   caller.c
@@ -35,8 +36,10 @@ target_sources(hsmgate_gateway PRIVATE
   gauges_rotation.c
   gauges_server.c
   gauges_tokens.c
+  loose.c
   metrics.c
   observer.c
+  own_key.c
   pipeline.c
   pipeline_grant.c
   policy.c
@@ -49,6 +52,7 @@ target_sources(hsmgate_gateway PRIVATE
   signer.c
   witness.c
   series.c
+  ops/access_keys.c
   ops/adopt_facts.c
   ops/ask.c
   ops/ask_statement.c
@@ -75,6 +79,7 @@ target_sources(hsmgate_gateway PRIVATE
   ops/key_facts.c
   ops/key_policy.c
   ops/key_view.c
+  ops/key_walk.c
   ops/keys.c
   ops/lint.c
   ops/moves.c

@@ -10,6 +10,7 @@
 #include "base/name.h"
 #include "gateway/caller.h"
 #include "gateway/dialect.h"
+#include "gateway/problem.h"
 
 #define UNROUTED_TEXT_MAX 96
 
@@ -67,7 +68,9 @@ static struct span key_text(const struct call *call, char text[NAME_MAX_LEN + 1]
     if (target == TARGET_REST || target == TARGET_ITEM) {
         return call->key != NULL ? span_text(call->key->name) : span_of(NULL, 0);
     }
-    bool unknown = target == TARGET_KEY && call->key == NULL;
+    bool refused = call->exchange->reply.status >= 400;
+    bool unknown =
+        call->key == NULL && (target == TARGET_KEY || (target == TARGET_NEW_KEY && refused));
     return unknown ? mask_bearers(call->target, text, NAME_MAX_LEN + 1) : call->target;
 }
 
@@ -97,7 +100,7 @@ static struct audit_record record_of(const struct call *call, struct texts *text
         .traceparent = request->traceparent,
         .principal = span_text(call->principal),
         .source = source_text(request, texts->source),
-        .operation = call->route != NULL ? span_text(call->route->operation) : span_of(NULL, 0),
+        .operation = span_text(call->operation != NULL ? call->operation : ""),
         .key = key_text(call, texts->key),
         .grant = call->grant != NULL ? span_text(call->grant->id) : span_of(NULL, 0),
         .version = call->version != 0 ? call->version : call->version_asked,
@@ -171,7 +174,7 @@ static void count_principal(const struct call *call)
     static const char *const telling[] = {"sign", "jwt", "decrypt", "unwrap"};
     uint64_t items = call->items > 0 ? call->items - call->items_failed : 1;
     for (size_t i = 0; i < ARRAY_LEN(telling); i++) {
-        if (items > 0 && strcmp(call->route->operation, telling[i]) == 0) {
+        if (items > 0 && strcmp(call->operation, telling[i]) == 0) {
             metrics_principal(call->gateway->metrics, call->principal, telling[i], items);
         }
     }
@@ -183,14 +186,14 @@ void departure_start(const struct call *call, const struct err *err)
     struct exchange *exchange = call->exchange;
     struct departure departure = {.gateway = call->gateway,
                                   .exchange = exchange,
-                                  .operation = call->route != NULL ? call->route->operation
-                                                                   : DEPARTURE_UNROUTED,
+                                  .operation = call->operation != NULL ? call->operation
+                                                                       : DEPARTURE_UNROUTED,
                                   .token = token_of(call)};
     if (call->route != NULL && call->route->access == ACCESS_HEALTH) {
         send_counted(&departure);
         return;
     }
-    if (call->route != NULL && exchange->reply.status == 200) {
+    if (call->operation != NULL && err->code == ERR_OK) {
         count_principal(call);
     }
     if (err->code == ERR_OVERLOADED) { /* in a request thread only the token says so */
@@ -202,7 +205,9 @@ void departure_start(const struct call *call, const struct err *err)
     }
     record.kind = "request";
     record.status = exchange->reply.status;
-    record.outcome = outcome_of(record.status);
+    /* dialects have statuses of their own for one and the same refusal, and for a batch even the
+     * caller may choose one */
+    record.outcome = err->code == ERR_OK ? "ok" : outcome_of(problem_status(err->code));
     record.code = err->code != ERR_OK ? span_text(err_word(err->code)) : span_of(NULL, 0);
     record.microseconds = (clock_mono_ns() - exchange->request.arrived_ns) / 1000;
     audit_submit(call->gateway->audit, &record, released, mem_copy(&departure, sizeof(departure)));

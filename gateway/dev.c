@@ -16,11 +16,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/access_keys.h"
 #include "gateway/caller.h"
 #include "gateway/dev_inner.h"
 #include "gateway/listen_socket.h"
 
-#define TOKEN_RANDOM 32 /* bytes of a bearer token */
+#define TOKEN_RANDOM  32 /* bytes of a bearer token */
+#define ACCESS_KEY_MS 20000
 
 struct dev {
     char *folder;
@@ -143,6 +145,8 @@ static struct err write_config(struct dev *dev, const char *listen)
     TRY(buf_printf(&text, "quorum:\n  roster_root: %.*s\n  roster_file: \"%s/roster.json\"\n",
                    (int)dev->roster_root.len, (const char *)dev->roster_root.data, folder));
     TRY(buf_printf(&text,
+                   "vault:\n  mounts:\n    - mount: transit\n      namespace: transit\n"
+                   "aws:\n  account: \"000000000000\"\nxks:\n  namespace: xks\n"
                    "tokens:\n  - name: dev\n    config: \"%s/token-dev.yaml\"\n    channels: 16\n"
                    "    operation_timeout: 20s\n",
                    folder));
@@ -194,6 +198,26 @@ struct err dev_admit(const struct dev *dev, struct keystore *store)
         return old;
     }
     return keystore_put_bearer(store, &admin, now);
+}
+
+struct err dev_admit_access_key(const struct dev *dev, const struct gateway *gateway)
+{
+    int64_t now = clock_wall_ms();
+    struct bearer known;
+    struct bearer admin = {.name = "admin-aws", .subject = "admin", .created_at = now};
+    struct span id = buf_span(&dev->aws_id);
+    ENSURE(id.len <= ACCESS_KEY_MAX, ERR_CONFIG, "aws.id is too long");
+    memcpy(admin.access_key, id.data, id.len);
+    digest_sha256_parts(&id, 1, admin.hash);
+    if (keystore_find_bearer(gateway->store, admin.hash, now, &known)) {
+        return err_ok();
+    }
+    struct err old = keystore_delete_bearer(gateway->store, span_text(admin.name));
+    if (old.code != ERR_OK && old.code != ERR_NOT_FOUND) {
+        return old;
+    }
+    return access_keys_put(gateway, &admin, buf_span(&dev->aws_secret), now,
+                           clock_deadline(ACCESS_KEY_MS));
 }
 
 struct err dev_announce(const struct dev *dev, const char *host, uint16_t port)

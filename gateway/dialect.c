@@ -1,8 +1,11 @@
 /* Which dialects there are, and the native one, which takes what no other does. */
 #include "gateway/dialect.h"
 
+#include "gateway/aws/aws.h"
+#include "gateway/aws/xks.h"
 #include "gateway/ops/batch.h"
 #include "gateway/problem.h"
+#include "gateway/vault/vault.h"
 
 static bool takes_all(const struct gateway *gateway, const struct request *request)
 {
@@ -17,9 +20,10 @@ static struct err find_native(struct call *call)
                       &call->exchange->reply.allow);
 }
 
-static struct err context_member(const struct json_value *item, struct json *made,
-                                 const struct json_value **out)
+static struct err context_member(const struct call *call, const struct json_value *item,
+                                 struct json *made, const struct json_value **out)
 {
+    (void)call;
     (void)made;
     *out = json_member(item, "context");
     return err_ok();
@@ -42,7 +46,8 @@ const struct dialect dialect_native = {
     .refuse = refuse_native,
 };
 
-static const struct dialect *const dialects[] = {&dialect_native};
+static const struct dialect *const dialects[] = {&dialect_vault, &dialect_aws, &dialect_xks,
+                                                 &dialect_native};
 
 const struct dialect *dialect_of(const struct gateway *gateway, const struct request *request)
 {
@@ -51,4 +56,9 @@ const struct dialect *dialect_of(const struct gateway *gateway, const struct req
         i++;
     }
     return dialects[i];
+}
+
+void dialect_refuse(void *gateway, struct exchange *exchange, const struct err *err)
+{
+    dialect_of(gateway, &exchange->request)->refuse(exchange, NULL, err);
 }

@@ -14,13 +14,17 @@ struct dialect {
     bool (*takes)(const struct gateway *gateway, const struct request *request);
     /* Sets the call's route and what it points to; errors as route_find. */
     struct err (*find)(struct call *call);
+    /* Sets the call's key and target where they stand in the body, which it parses then; the caller
+     * is known. NULL: the path says them. */
+    struct err (*key)(struct call *call);
     bool any_media_type; /* of bodies, which are JSON all the same; an empty one counts as none */
-    /* The member of a body that holds a batch, and whether others beside it are ignored. */
+    /* The member of a body that holds a batch (NULL: there are none), and whether others beside it
+     * are ignored. */
     const char *items;
     bool items_win;
     /* The context of an item as the native API would have it: an object, or NULL for none. What has
      * to be made for it stands in `made`. */
-    struct err (*context)(const struct json_value *item, struct json *made,
+    struct err (*context)(const struct call *call, const struct json_value *item, struct json *made,
                           const struct json_value **out);
     struct err (*reply_one)(const struct batch *batch, const struct item *item);
     struct err (*reply_many)(const struct batch *batch);
@@ -32,5 +36,8 @@ extern const struct dialect dialect_native;
 
 /* Never NULL. */
 const struct dialect *dialect_of(const struct gateway *gateway, const struct request *request);
+
+/* server_refuser: in the words of the dialect that the request is in; `gateway` is one. */
+void dialect_refuse(void *gateway, struct exchange *exchange, const struct err *err);
 
 #endif

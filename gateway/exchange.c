@@ -5,8 +5,9 @@
 #include <assert.h>
 
 static const char *const names[METHOD_COUNT] = {
-    [METHOD_GET] = "GET",     [METHOD_POST] = "POST",     [METHOD_PUT] = "PUT",
-    [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+    [METHOD_GET] = "GET",       [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT",       [METHOD_PATCH] = "PATCH",
+    [METHOD_DELETE] = "DELETE", [METHOD_LIST] = "LIST", /* Vault's clients */
 };
 
 const char *method_name(enum method method)

@@ -7,18 +7,40 @@
 
 #include "base/buf.h"
 
-enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_COUNT };
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_LIST,
+    METHOD_COUNT
+};
 const char *method_name(enum method method);
 
 #define REQUEST_ID_MAX 64
 #define SOURCE_MAX     64
 
+struct http_header {
+    struct span name;
+    struct span value;
+};
+
 /* Spans live as long as the exchange; absent headers are empty. */
 struct request {
     enum method method;
-    struct span path;  /* raw; the server refused `%`, `//`, `..`, control and 8-bit bytes */
-    struct span query; /* raw, without the `?` */
+    struct span path;          /* raw; the server refused `%`, `..`, control and 8-bit bytes */
+    struct span query;         /* raw, without the `?` */
     struct span authorization; /* a secret: wiped with the exchange */
+    struct span vault_token;   /* likewise, and it counts only where `vault` is set */
+    bool vault;                /* it is in Vault's dialect */
+    struct span amz_target;
+    const char *amz_service; /* it is in a dialect of AWS, and signatures are for this; else NULL */
+    const struct http_header *headers; /* all of them, where authorization is a signature over them;
+                                          else NULL */
+    size_t header_count;
+    struct span vault_namespace;
+    struct span vault_wrap_ttl;
     struct span content_type;
     struct span traceparent; /* W3C trace-context shape checked, else empty */
     struct span if_none_match;
@@ -44,6 +66,7 @@ struct reply {
     char etag[80];             /* with quotes; empty: none */
     unsigned retry_after_s;    /* 0: none */
     unsigned public_max_age_s; /* 0: `Cache-Control: no-store` */
+    bool amz_request_id;       /* the request's id also as AWS's clients look for it */
 };
 
 struct dialect;

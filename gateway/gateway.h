@@ -9,6 +9,8 @@
 #include "keystore/keystore.h"
 #include "rotation/rotation.h"
 
+struct access_keys;
+struct replay;
 struct events;
 struct backups;
 
@@ -25,6 +27,8 @@ struct gateway {
     struct metrics *metrics;
     struct server *server;   /* NULL until it listens */
     struct issuers *issuers; /* whose JWTs name callers; NULL: none */
+    struct access_keys *access_keys;
+    struct replay *replay;
     struct limits *limits;
     struct witness *witness;           /* signs and copies checkpoints; NULL until it runs */
     struct quorum_watch *quorum_watch; /* NULL: no roster is pinned */

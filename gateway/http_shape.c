@@ -97,6 +97,10 @@ static const struct {
     [HTTP_CONTENT_LENGTH] = {"content-length", true},
     [HTTP_TRANSFER_ENCODING] = {"transfer-encoding", true},
     [HTTP_AUTHORIZATION] = {"authorization", true},
+    [HTTP_VAULT_TOKEN] = {"x-vault-token", true},
+    [HTTP_VAULT_NAMESPACE] = {"x-vault-namespace", true},
+    [HTTP_VAULT_WRAP_TTL] = {"x-vault-wrap-ttl", true},
+    [HTTP_AMZ_TARGET] = {"x-amz-target", true},
     [HTTP_CONTENT_TYPE] = {"content-type", true},
     [HTTP_EXPECT] = {"expect", true},
     [HTTP_TRACEPARENT] = {"traceparent", false},
@@ -229,8 +233,10 @@ struct err http_shape_target(struct span target, struct span *out_path, struct s
         bool in_path = path_len == target.len;
         ENSURE(!in_path || (c != '%' && c != '\\'), ERR_INVALID_PATH,
                "the path has an escape, which no path here needs");
-        ENSURE(!in_path || i == 0 || c != target.data[i - 1] || (c != '/' && c != '.'),
-               ERR_INVALID_PATH, "the path has // or ..");
+        ENSURE(!in_path || i == 0 || c != '.' || target.data[i - 1] != '.', ERR_INVALID_PATH,
+               "the path has ..");
+        /* further on it is for the route to say: Vault's clients double slashes */
+        ENSURE(i != 1 || c != '/', ERR_INVALID_PATH, "the path begins with //");
     }
     struct span query = {0};
     if (path_len < target.len) {

@@ -11,11 +11,6 @@
 #define HTTP_PARAMETERS_MAX 64
 #define HTTP_HEAD_MAX       8192 /* request line and headers, in bytes */
 
-struct http_header {
-    struct span name;
-    struct span value;
-};
-
 /* A header block as the library split it in place: every pointer points into one piece of memory
  * that begins with the method. */
 struct http_head {
@@ -34,6 +29,10 @@ enum http_field {
     HTTP_CONTENT_LENGTH,
     HTTP_TRANSFER_ENCODING,
     HTTP_AUTHORIZATION,
+    HTTP_VAULT_TOKEN,
+    HTTP_VAULT_NAMESPACE,
+    HTTP_VAULT_WRAP_TTL,
+    HTTP_AMZ_TARGET,
     HTTP_CONTENT_TYPE,
     HTTP_EXPECT,
     HTTP_TRACEPARENT,
@@ -62,8 +61,9 @@ MUST_USE struct err http_shape_version(const char *version);
 MUST_USE struct err http_shape_method(const char *method, enum method *out);
 /* Whether a query, or a target, has few enough parameters for the library's memory. */
 bool http_shape_parameters(struct span query);
-/* Origin form only; no `%`, `//`, `..` in the path, no `#`, control, blank or 8-bit bytes anywhere:
- * ERR_INVALID_PATH; too many parameters: ERR_INVALID_FIELD. Query comes out without its `?`. */
+/* Origin form only; no `%`, `..`, and no `//` at the start of the path, no `#`, control, blank or
+ * 8-bit bytes anywhere: ERR_INVALID_PATH; too many parameters: ERR_INVALID_FIELD. Query comes out
+ * without its `?`. */
 MUST_USE struct err http_shape_target(struct span target, struct span *out_path,
                                       struct span *out_query);
 /* Whether a caller's X-Request-Id may be kept: 1 to REQUEST_ID_MAX of letters, digits, `-._:`. */

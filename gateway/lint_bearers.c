@@ -8,14 +8,27 @@
 
 #define SOON_DAYS 14
 
+static bool is_access_key(const struct bearer *bearer)
+{
+    return bearer->access_key[0] != '\0';
+}
+
 static char *revoke_command(const struct bearer *bearer)
 {
+    if (is_access_key(bearer)) {
+        return mem_format("hsmgate access-key revoke %s", bearer->name);
+    }
     return mem_format("hsmgate token revoke %s", bearer->name);
 }
 
 /* A name is free again only when its token is gone. */
 static char *replace_command(const struct bearer *bearer)
 {
+    if (is_access_key(bearer)) {
+        return mem_format("hsmgate access-key revoke %s && hsmgate access-key create %s --subject "
+                          "%s --ttl " LINT_NEW_TTL " --out %s.credentials",
+                          bearer->name, bearer->name, bearer->subject, bearer->name);
+    }
     return mem_format("hsmgate token revoke %s && hsmgate token create %s --ttl " LINT_NEW_TTL
                       " --out %s.token",
                       bearer->name, bearer->name, bearer->name);
@@ -54,7 +67,9 @@ void lint_bearers(struct lint *lint)
                                   .administrator_count = config->administrator_count};
     for (size_t i = 0; i < lint->facts->bearer_count; i++) {
         const struct bearer *bearer = &lint->facts->bearers[i];
-        CLEANUP(mem_free_at) char *principal = mem_format("token:%s", bearer->name);
+        CLEANUP(mem_free_at)
+        char *principal =
+            mem_format("token:%s", is_access_key(bearer) ? bearer->subject : bearer->name);
         const bool is_administrator = policy_is_administrator(&policy, span_text(principal));
         check_end(lint, bearer, is_administrator);
         if (is_administrator &&

@@ -157,7 +157,9 @@ static bool proves_certificates(const struct config *config)
 static bool has_bearer(const struct lint_facts *facts, const char *name)
 {
     for (size_t i = 0; i < facts->bearer_count; i++) {
-        if (strcmp(facts->bearers[i].name, name) == 0) {
+        const struct bearer *bearer = &facts->bearers[i];
+        const char *whose = bearer->access_key[0] != '\0' ? bearer->subject : bearer->name;
+        if (strcmp(whose, name) == 0) {
             return true;
         }
     }

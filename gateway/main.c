@@ -246,6 +246,11 @@ static bool start_dev(struct dev *dev, struct service *service)
                   reason);
         return false;
     }
+    err = dev_admit_access_key(dev, service_gateway(service));
+    if (err.code != ERR_OK) {
+        log_error("dev", "cannot store the administrator's access key: %s", err.detail);
+        return false;
+    }
     return true;
 }
 

@@ -37,6 +37,7 @@ static struct err stage_route(struct call *call)
     struct exchange *exchange = call->exchange;
     exchange->dialect = dialect_of(call->gateway, &exchange->request);
     struct err err = exchange->dialect->find(call);
+    call->operation = call->route != NULL ? call->route->operation : NULL;
     if (err.code == ERR_INVALID_NAME) {
         /* what is wrong with a name is told to known callers only */
         TRY(identify(call));
@@ -55,6 +56,9 @@ static struct err stage_caller(struct call *call)
 
 static struct err stage_key(struct call *call)
 {
+    if (call->exchange->dialect->key != NULL) {
+        return call->exchange->dialect->key(call);
+    }
     if (call->route->target == TARGET_KEY) {
         call->key = keystore_find(call->gateway->store, call->target);
     }
@@ -124,6 +128,9 @@ static struct err stage_limits(struct call *call)
     enum route_body body = call->route->body;
     ENSURE(clock_mono_ns() < call->deadline_ns, ERR_DEADLINE, "The request waited too long.");
     TRY(pipeline_take_rate(call, 1));
+    if (call->json.root != NULL) { /* the key stage had to look into it */
+        return err_ok();
+    }
     if (body == BODY_NONE) {
         ENSURE(request->body.len == 0, ERR_INVALID_FIELD, "This request takes no body.");
         return err_ok();

@@ -11,7 +11,8 @@
 #include "gateway/gateway.h"
 #include "gateway/policy.h"
 
-#define PRINCIPAL_MAX 256
+#define PRINCIPAL_MAX      256
+#define CALL_ARGUMENTS_MAX 2
 
 struct call;
 /* Does the operation: reads call->json, writes reply.body and status. On an error the pipeline
@@ -51,11 +52,14 @@ struct call {
     struct gateway *gateway;
     struct exchange *exchange;
     const struct route *route;
-    struct span target;            /* key name (checked for TARGET_KEY) or rest of the path */
-    char name[NAME_MAX_LEN + 1];   /* the target's text where a dialect has to put it together */
-    struct span argument;          /* what else the path says in a dialect; empty: nothing */
-    uint32_t version_asked;        /* NAME@N, 0: none */
-    char principal[PRINCIPAL_MAX]; /* empty: none */
+    const char *operation; /* the route's, or what it turned out to be; NULL: no route yet */
+    const char *also;   /* another operation whose grant lets in, where a dialect has one word for
+                           two: then the handler asks pipeline_grant_item; else NULL */
+    struct span target; /* key name (checked for TARGET_KEY) or rest of the path */
+    char name[NAME_MAX_LEN + 1]; /* the target's text where a dialect has to put it together */
+    struct span arguments[CALL_ARGUMENTS_MAX]; /* what else a dialect's path says */
+    uint32_t version_asked;                    /* NAME@N, 0: none */
+    char principal[PRINCIPAL_MAX];             /* empty: none */
     const struct key *key;
     const struct grants *grants; /* one snapshot for the whole request; NULL until one is asked */
     const struct grant *grant;   /* the one that allowed it, or NULL; of `grants` */
@@ -87,6 +91,10 @@ bool pipeline_may(struct call *call, const char *operation, struct span key_name
 struct policy pipeline_policy(struct call *call);
 struct policy_question pipeline_question(const struct call *call, const char *operation,
                                          struct span key_name);
+/* Grant of the operation for one item, its context included, where the route has two of them:
+ * ERR_FORBIDDEN. */
+MUST_USE struct err pipeline_grant_item(struct call *call, const char *operation,
+                                        const struct json_value *item);
 /* Whether the item of a batch was refused for its context. */
 bool pipeline_item_forbidden(const struct call *call, size_t item);
 /* What such an item, and a caller without a grant, is told: ERR_FORBIDDEN. */

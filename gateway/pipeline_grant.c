@@ -76,9 +76,20 @@ struct err pipeline_grant(struct call *call, const char *operation, struct span 
     return err_ok();
 }
 
-struct err pipeline_grant_or_context(struct call *call, struct span key_name)
+/* By the operation or, where the route has two, the one that allows more. */
+static struct policy_decision decide_route(struct call *call, struct span key_name)
 {
     struct policy_decision decision = decide(call, call->route->operation, key_name);
+    if (call->also == NULL || decision.answer == POLICY_YES) {
+        return decision;
+    }
+    struct policy_decision other = decide(call, call->also, key_name);
+    return other.answer == POLICY_NO ? decision : other;
+}
+
+struct err pipeline_grant_or_context(struct call *call, struct span key_name)
+{
+    struct policy_decision decision = decide_route(call, key_name);
     call->context_bound = decision.answer == POLICY_WITH_CONTEXT;
     if (decision.answer != POLICY_YES && !call->context_bound) {
         return deny(call);
@@ -131,18 +142,38 @@ void pipeline_owe_rate(struct call *call, uint32_t items)
 
 /* --- contexts --- */
 
-static bool context_fits(struct call *call, const struct json_value *object)
+static bool context_allows(struct call *call, const char *operation,
+                           const struct json_value *object)
 {
     CLEANUP(json_clear) struct json made = {0};
     const struct json_value *context = NULL;
-    if (call->exchange->dialect->context(object, &made, &context).code != ERR_OK) {
+    if (call->exchange->dialect->context(call, object, &made, &context).code != ERR_OK) {
         return false;
     }
     struct policy policy = pipeline_policy(call);
-    struct policy_question question = pipeline_question(call, call->route->operation, call->target);
+    struct policy_question question = pipeline_question(call, operation, call->target);
     const struct grant *grant = policy_context_fits(&policy, &question, context);
     note_grant(call, grant);
     return grant != NULL;
+}
+
+static bool context_fits(struct call *call, const struct json_value *object)
+{
+    const struct route *route = call->route;
+    return context_allows(call, route->operation, object) ||
+           (call->also != NULL && context_allows(call, call->also, object));
+}
+
+struct err pipeline_grant_item(struct call *call, const char *operation,
+                               const struct json_value *item)
+{
+    struct policy_decision decision = decide(call, operation, call->target);
+    if (decision.answer == POLICY_YES) {
+        note_grant(call, decision.grant);
+        return err_ok();
+    }
+    bool fits = decision.answer == POLICY_WITH_CONTEXT && context_allows(call, operation, item);
+    return fits ? err_ok() : deny(call);
 }
 
 static void forbid_item(struct call *call, size_t item)
@@ -158,7 +189,8 @@ bool pipeline_item_forbidden(const struct call *call, size_t item)
 /* How many items there are whose context fits; a single one is an item. */
 static size_t settle_items(struct call *call)
 {
-    const struct json_value *items = json_member(call->json.root, call->exchange->dialect->items);
+    const char *list = call->exchange->dialect->items;
+    const struct json_value *items = list != NULL ? json_member(call->json.root, list) : NULL;
     size_t item = 0, fitting = 0;
     if (items == NULL) {
         return context_fits(call, call->json.root) ? 1 : 0;

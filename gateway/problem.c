@@ -40,6 +40,8 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_INVALID_STATE] = {409, "The state forbids this", NULL},
     [ERR_KEY_EXHAUSTED] = {409, "The key version is used up", NULL},
     [ERR_APPROVAL_REQUIRED] = {403, "A quorum has to approve this", NULL},
+    [ERR_DRY_RUN] = {400, "Nothing was to be done", NULL},
+    [ERR_INVALID_SIGNATURE] = {400, "The signature is not valid", NULL},
     [ERR_RATE_LIMITED] = {429, "Too many requests", NULL},
     [ERR_TOKEN_UNAVAILABLE] = {503, "The token is not available",
                                "The key's token cannot serve now; try again."},
@@ -65,8 +67,9 @@ static enum err_code public_code(enum err_code code)
     return index < ERR_COUNT && problems[index].status != 0 ? code : ERR_INTERNAL;
 }
 
-static const char *public_detail(enum err_code shown, const struct err *err)
+const char *problem_detail(const struct err *err)
 {
+    enum err_code shown = public_code(err->code);
     const char *sentence = problems[shown].sentence;
     if (sentence != NULL) {
         return sentence;
@@ -104,7 +107,7 @@ void problem_reply(struct reply *reply, const struct err *err, const char *reque
     json_put_text(&writer, "title", problems[shown].title);
     json_put_integer(&writer, "status", status);
     json_put_text(&writer, "code", err_word(shown));
-    json_put_text(&writer, "detail", public_detail(shown, err));
+    json_put_text(&writer, "detail", problem_detail(err));
     json_put_text(&writer, "request_id", request_id);
     json_end_object(&writer);
     struct err written = json_finish(&writer);
@@ -119,6 +122,6 @@ void problem_put_item(struct json_writer *writer, const struct err *err)
     json_begin_object(writer, "error");
     json_put_text(writer, "code", err_word(shown));
     json_put_integer(writer, "status", problems[shown].status);
-    json_put_text(writer, "detail", public_detail(shown, err));
+    json_put_text(writer, "detail", problem_detail(err));
     json_end_object(writer);
 }

@@ -7,6 +7,8 @@
 
 /* The HTTP status of a code. */
 int problem_status(enum err_code code);
+/* What a client may read: codes about the server say one general sentence. */
+const char *problem_detail(const struct err *err);
 /* Fills status, content type, body and Retry-After (429, 503: 1 s) for the error. Codes about the
  * server say one general sentence instead of their detail. */
 void problem_reply(struct reply *reply, const struct err *err, const char *request_id);

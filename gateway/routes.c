@@ -69,6 +69,7 @@ const struct route routes[] = {
     {METHOD_GET, "/oidc/", NULL, "oidc", ACCESS_PUBLIC, TARGET_REST, BODY_NONE, op_oidc},
 
     {METHOD_POST, "/v1/auth/tokens", NULL, "manage-tokens", ACCESS_GRANT, TARGET_NONE, BODY_JSON, op_bearer_create},
+    {METHOD_POST, "/v1/auth/access-keys", NULL, "manage-tokens", ACCESS_GRANT, TARGET_NONE, BODY_JSON, op_access_key_create},
     {METHOD_GET, "/v1/auth/tokens", NULL, "manage-tokens", ACCESS_GRANT, TARGET_NONE, BODY_NONE, op_bearer_list},
     {METHOD_DELETE, "/v1/auth/tokens/", NULL, "manage-tokens", ACCESS_GRANT, TARGET_REST, BODY_NONE, op_bearer_delete},
     {METHOD_GET, "/v1/auth/whoami", NULL, "whoami", ACCESS_CALLER, TARGET_NONE, BODY_NONE, op_whoami},

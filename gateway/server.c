@@ -144,6 +144,8 @@ struct err server_open(const struct server_config *config, server_handler *handl
                                        .context = context};
     server->pool = request_pool_open(&pool);
     server->urgent = config->urgent;
+    server->refuse = config->refuse;
+    server->context = context;
     if (config->urgent != NULL) {
         pool.threads = SERVER_URGENT_THREADS;
         pool.wait_ms = 0; /* health is never refused for its age */

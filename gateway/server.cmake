@@ -6,6 +6,7 @@ target_sources(hsmgate_gateway PRIVATE
   config.c
   config_audit.c
   config_check.c
+  config_dialects.c
   config_file.c
   config_identity.c
   config_limits.c

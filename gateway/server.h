@@ -14,6 +14,10 @@ struct server;
 /* Runs in a request thread and leads to exactly one exchange_send, here or in another thread. */
 typedef void server_handler(void *context, struct exchange *exchange);
 
+/* Makes the reply of a request that no request thread will see a refusal: only its path and headers
+ * are looked at. */
+typedef void server_refuser(void *context, struct exchange *exchange, const struct err *err);
+
 struct server_config {
     const struct config_listener *listeners; /* plain ones on loopback only; port 0: any free one,
                                                 see server_port. Their TLS structs are borrowed
@@ -26,6 +30,7 @@ struct server_config {
     /* What must not wait behind other requests: it gets SERVER_URGENT_THREADS threads of its own.
      * Only path and method are looked at, in an I/O thread. NULL: nothing. */
     bool (*urgent)(const struct request *request);
+    server_refuser *refuse; /* NULL: problem_reply; gets the handler's context */
     unsigned connections_max;
     size_t queue_max; /* whole requests that may wait for a thread; more: 503 at once */
     size_t body_max;

@@ -33,6 +33,8 @@ struct server {
     struct request_pool *pool;
     struct request_pool *urgent_pool; /* NULL: nothing is urgent */
     bool (*urgent)(const struct request *request);
+    server_refuser *refuse; /* or NULL */
+    void *context;          /* its own, and the handler's */
     struct reaper *reaper;
     struct linger_pool *linger;
     struct parking *parking;         /* of stalled handshakes */
@@ -73,11 +75,15 @@ struct inbound {
     const char *target_at; /* where the library keeps the raw target */
     size_t target_len;     /* may be over HTTP_TARGET_MAX, the copy is not */
     bool headers_seen;
-    bool handed_over; /* to a request thread: counts in in_flight */
-    bool last;        /* the connection ends with this reply */
+    bool handed_over;            /* to a request thread: counts in in_flight */
+    bool last;                   /* the connection ends with this reply */
+    struct http_header *headers; /* what request.headers points to, or NULL */
     struct buf body;
     char target[]; /* raw copy: the library decodes its own in place */
 };
+
+/* Makes the reply a refusal. */
+void server_refuse(const struct server *server, struct exchange *exchange, const struct err *err);
 
 /* The library's callbacks; `listener` is the context of each. */
 enum MHD_Result server_accept(void *listener, const struct sockaddr *address, socklen_t len);

@@ -36,6 +36,9 @@ static void add_headers(struct MHD_Response *response, const struct inbound *inb
     if (reply->content_type != NULL) {
         add_header(response, "Content-Type", reply->content_type);
     }
+    if (reply->amz_request_id) {
+        add_header(response, "x-amzn-RequestId", inbound->exchange.request.id);
+    }
     if (reply->etag[0] != '\0') {
         add_header(response, "ETag", reply->etag);
     }
@@ -77,11 +80,20 @@ void exchange_send(struct exchange *exchange)
     MHD_resume_connection(inbound->mhd);
 }
 
+void server_refuse(const struct server *server, struct exchange *exchange, const struct err *err)
+{
+    if (server->refuse != NULL) {
+        server->refuse(server->context, exchange, err);
+    } else {
+        problem_reply(&exchange->reply, err, exchange->request.id);
+    }
+}
+
 void server_make_refusal(struct inbound *inbound, const struct err *err)
 {
     struct server *server = inbound->server;
     struct reply *reply = &inbound->exchange.reply;
-    problem_reply(reply, err, inbound->exchange.request.id);
+    server_refuse(server, &inbound->exchange, err);
     if (err->code == ERR_METHOD_NOT_ALLOWED) {
         reply->allow = "GET, POST, PUT, PATCH, DELETE";
     }

@@ -17,6 +17,8 @@
 #include "gateway/problem.h"
 #include "gateway/server_inner.h"
 
+#define SIGNATURE_START "AWS4-HMAC-SHA256 "
+
 /* --- begin and end --- */
 
 void *server_begin_request(void *context, const char *target, struct MHD_Connection *mhd)
@@ -69,8 +71,10 @@ void server_end_request(void *context, struct MHD_Connection *mhd, void **reques
         reaper_arm(server->reaper, &inbound->connection->deadline);
     }
     wipe_authorization(&inbound->exchange.request.authorization);
+    wipe_authorization(&inbound->exchange.request.vault_token);
     buf_clear(&inbound->exchange.reply.body);
     buf_clear(&inbound->body);
+    mem_free(inbound->headers);
     mem_free(inbound);
     if (handed_over) {
         server_land(server);
@@ -122,9 +126,27 @@ static void take_fields(struct request *request, const struct http_fields *field
 {
     struct span trace = fields->value[HTTP_TRACEPARENT];
     request->authorization = fields->value[HTTP_AUTHORIZATION];
+    request->vault_token = fields->value[HTTP_VAULT_TOKEN];
+    request->vault_namespace = fields->value[HTTP_VAULT_NAMESPACE];
+    request->vault_wrap_ttl = fields->value[HTTP_VAULT_WRAP_TTL];
+    request->amz_target = fields->value[HTTP_AMZ_TARGET];
     request->content_type = fields->value[HTTP_CONTENT_TYPE];
     request->if_none_match = fields->value[HTTP_IF_NONE_MATCH];
     request->traceparent = http_shape_traceparent(trace) ? trace : (struct span){0};
+}
+
+/* A signature is over headers, whichever the signer chose. */
+static void keep_headers(struct inbound *inbound, const struct http_head *head)
+{
+    struct request *request = &inbound->exchange.request;
+    size_t count = head->header_count < HTTP_HEADERS_MAX ? head->header_count : HTTP_HEADERS_MAX;
+    if (!span_starts(request->authorization, SIGNATURE_START)) {
+        return;
+    }
+    inbound->headers = mem_array(count, sizeof(*inbound->headers));
+    memcpy(inbound->headers, head->headers, count * sizeof(*inbound->headers));
+    request->headers = inbound->headers;
+    request->header_count = count;
 }
 
 /* Everything that can be refused before the body. */
@@ -165,6 +187,7 @@ static enum MHD_Result first_call(struct inbound *inbound, const char *method, c
     http_shape_fields(&head, &fields);
     take_request_id(&inbound->exchange.request, &fields);
     take_fields(&inbound->exchange.request, &fields);
+    keep_headers(inbound, &head);
     struct err err = check_client(inbound);
     if (err.code == ERR_OK) {
         err = check_head(inbound, &head, &fields);
@@ -195,7 +218,7 @@ void server_refuse_overload(struct exchange *exchange)
 {
     struct inbound *inbound = (struct inbound *)exchange;
     struct err err = err_new(ERR_OVERLOADED, __func__, "too many requests are waiting");
-    problem_reply(&exchange->reply, &err, exchange->request.id);
+    server_refuse(inbound->server, exchange, &err);
     atomic_fetch_add(&inbound->server->refused_overload, 1);
     exchange_send(exchange);
 }

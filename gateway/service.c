@@ -7,7 +7,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/access_keys.h"
+#include "gateway/aws/replay.h"
 #include "gateway/backups.h"
+#include "gateway/dialect.h"
 #include "gateway/events.h"
 #include "gateway/issuers.h"
 #include "gateway/limits.h"
@@ -240,6 +243,8 @@ struct err service_open(const struct config *config, struct service **out)
     gateway->started_ms = clock_wall_ms();
     gateway->metrics = metrics_open();
     gateway->limits = limits_open(&config->limits);
+    gateway->access_keys = access_keys_open();
+    gateway->replay = replay_open();
     TRY(open_store(gateway));
     TRY(open_audit(gateway));
     TRY(record_restored(gateway));
@@ -258,6 +263,11 @@ struct err service_open(const struct config *config, struct service **out)
 struct keystore *service_store(struct service *service)
 {
     return service->gateway.store;
+}
+
+const struct gateway *service_gateway(const struct service *service)
+{
+    return &service->gateway;
 }
 
 bool service_wait_tokens(struct service *service, int64_t wait_ms)
@@ -285,6 +295,7 @@ struct err service_serve(struct service *service)
                                    .io_threads = config->io_threads,
                                    .request_threads = config->request_threads,
                                    .urgent = route_is_urgent,
+                                   .refuse = dialect_refuse,
                                    .connections_max = config->connections_max,
                                    .queue_max = REQUEST_QUEUE_MAX,
                                    .body_max = BODY_MAX,
@@ -344,6 +355,8 @@ void service_close(struct service *service)
     audit_close(gateway->audit);
     keystore_close(gateway->store);
     limits_close(gateway->limits);
+    access_keys_close(gateway->access_keys);
+    replay_close(gateway->replay);
     metrics_close(gateway->metrics);
     mem_free(gateway->tokens);
     mem_free(service);

@@ -10,6 +10,7 @@ struct service;
  * logged with what to do next, and returned. */
 MUST_USE struct err service_open(const struct config *config, struct service **out);
 struct keystore *service_store(struct service *service);
+const struct gateway *service_gateway(const struct service *service);
 /* Waits until each token is ready or has failed once: true when all are ready. */
 bool service_wait_tokens(struct service *service, int64_t wait_ms);
 /* The first token's last error, for people. `out` has ERR_DETAIL_MAX bytes. */

@@ -1,62 +1,25 @@
-/* The checkpoint key is a key like others in the store and on the token, so it is made, checked,
- * rotated and backed up by what does that for all. It signs nothing but checkpoints: the policy
- * gives no caller its namespace. What is signed is opened again with the public half before anybody
- * sees it, so a token that signs wrongly is found here and not by an auditor. */
+/* The checkpoint key is one of the gateway's own and signs nothing but checkpoints. What is signed
+ * is opened again with the public half before anybody sees it, so a token that signs wrongly is
+ * found here and not by an auditor. */
 #include "gateway/signer.h"
 
 #include "audit/checkpoint.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/public_key.h"
+#include "gateway/own_key.h"
 #include "gateway/witness.h"
-
-static struct err record_made(const struct gateway *gateway)
-{
-    struct audit_record record = {.time = clock_wall_ms(),
-                                  .kind = "system",
-                                  .operation = span_text("create"),
-                                  .key = span_text(WITNESS_KEY),
-                                  .version = 1,
-                                  .outcome = "ok"};
-    return audit_write(gateway->audit, &record);
-}
-
-static struct err make_key(const struct gateway *gateway, int64_t deadline_ns)
-{
-    const char *name = gateway->config->default_token;
-    struct token *token = gateway_token(gateway, name);
-    ENSURE(token != NULL, ERR_CONFIG, "there is no default token");
-    bool modern = token_supports(token, ALGORITHM_ED25519, PURPOSE_SIGN);
-    struct key_spec spec = {
-        .name = WITNESS_KEY,
-        .algorithm = modern ? ALGORITHM_ED25519 : ALGORITHM_ECDSA_P256,
-        .purpose = PURPOSE_SIGN,
-        .token = name,
-        .facts = {.owner = "hsmgate",
-                  .description = "Signs the checkpoints of the audit log; the gateway's own.",
-                  .classification = CLASS_INTERNAL},
-    };
-    struct moment moment;
-    rotation_moment(&gateway->rotation, &moment);
-    TRY(rotation_create_key(&gateway->rotation, &spec, &moment, deadline_ns));
-    log_info("witness", "made the key %s (%s) on token %s", WITNESS_KEY,
-             algorithm_info(spec.algorithm)->name, name);
-    return record_made(gateway);
-}
 
 struct err signer_key(const struct gateway *gateway, int64_t deadline_ns, const struct key **out)
 {
-    CLEANUP(key_release_at)
-    const struct key *key = keystore_find(gateway->store, span_text(WITNESS_KEY));
-    if (key == NULL) {
-        TRY(make_key(gateway, deadline_ns));
-        key = keystore_find(gateway->store, span_text(WITNESS_KEY));
-    }
-    ENSURE(key != NULL && key_primary(key) != NULL, ERR_INVALID_STATE,
-           "the key %s has no active version", WITNESS_KEY);
-    *out = TAKE(key);
-    return err_ok();
+    static const struct own_key wanted = {
+        .name = WITNESS_KEY,
+        .description = "Signs the checkpoints of the audit log; the gateway's own.",
+        .algorithm = ALGORITHM_ED25519,
+        .otherwise = ALGORITHM_ECDSA_P256,
+        .purpose = PURPOSE_SIGN,
+    };
+    return own_key_get(gateway, &wanted, deadline_ns, out);
 }
 
 static struct checkpoint_key note_key(const struct gateway *gateway, const struct version *version)
@@ -72,13 +35,6 @@ struct err signer_key_text(const struct gateway *gateway, const struct version *
     return checkpoint_key_text(&key, out);
 }
 
-static void item_clear(struct token_item *item)
-{
-    buf_clear(&item->output);
-    buf_clear(&item->extra);
-    buf_clear(&item->plaintext);
-}
-
 /* Ed25519 signs the message, ECDSA its SHA-256; the note takes ECDSA as DER. */
 static struct err sign_body(const struct gateway *gateway, const struct key *key, struct span body,
                             int64_t deadline_ns, struct buf *out)
@@ -90,7 +46,7 @@ static struct err sign_body(const struct gateway *gateway, const struct key *key
     digest_of(DIGEST_SHA256, body, digest);
     struct token_key token_key;
     rotation_token_key(key, key_primary(key), &token_key);
-    CLEANUP(item_clear)
+    CLEANUP(own_key_item_clear)
     struct token_item item = {.key = &token_key,
                               .mechanism = is_ec ? TOKEN_ECDSA : TOKEN_EDDSA,
                               .input = is_ec ? span_of(digest, SHA256_LEN) : body};

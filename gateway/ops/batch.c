@@ -11,7 +11,7 @@
 
 #define FIELDS_MAX 8
 
-static void item_clear(struct item *item)
+void item_clear(struct item *item)
 {
     buf_clear(&item->input);
     buf_clear(&item->proof);
@@ -266,7 +266,10 @@ static struct err find_items(const struct call *call, const struct json_value **
 {
     const struct dialect *dialect = call->exchange->dialect;
     const struct json_value *root = call->json.root;
-    *out = root != NULL ? json_member(root, dialect->items) : NULL;
+    *out = root != NULL && dialect->items != NULL ? json_member(root, dialect->items) : NULL;
+    if (*out != NULL && dialect->items_win && !json_is(*out, JSON_ANY)) {
+        *out = NULL; /* `null` counts as absent there */
+    }
     if (*out == NULL) {
         return err_ok();
     }

@@ -35,6 +35,7 @@ struct item {
     enum envelope_type type;
     uint32_t from_version; /* rewrap */
     enum scheme scheme;
+    bool shown;       /* what was protected goes back, too */
     bool any_padding; /* verify: RSA signatures of either padding (RFC 8017 §8) are valid */
     enum signature_encoding encoding;
     uint8_t hash[DIGEST_MAX]; /* to be signed, of `hash_len` bytes */
@@ -88,6 +89,8 @@ MUST_USE struct err batch_run(struct batch *batch);
 MUST_USE struct err batch_reply_one(const struct batch *batch, const struct item *item);
 MUST_USE struct err batch_reply_many(const struct batch *batch);
 
+/* Wipes and frees what an item holds, for those who run items of their own. */
+void item_clear(struct item *item);
 /* Whether the item still wants work: no error, not settled. */
 bool batch_waits(const struct item *item);
 size_t batch_waiting(const struct batch *batch);

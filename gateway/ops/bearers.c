@@ -4,13 +4,14 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "gateway/caller.h"
+#include "gateway/ops/bearer_facts.h"
 #include "gateway/ops/core_ops.h"
 #include "gateway/ops/grant_facts.h"
 
 #define BEARER_RANDOM_BYTES 32
 
 /* A bearer's name is one segment of a key's name. */
-static struct err check_bearer_name(struct span name)
+struct err bearer_check_name(struct span name)
 {
     struct bearer bearer;
     struct err err = name_check_namespace(name);
@@ -20,8 +21,7 @@ static struct err check_bearer_name(struct span name)
     return err_ok();
 }
 
-/* Who makes the token of a name can be that principal: nobody becomes an administrator this way. */
-static struct err refuse_administrators(struct call *call, struct span name)
+struct err bearer_refuse_administrators(struct call *call, struct span name)
 {
     struct policy policy = pipeline_policy(call);
     char principal[PRINCIPAL_MAX];
@@ -52,22 +52,29 @@ static struct err make_token(struct buf *out)
     return err;
 }
 
-static struct err read_request(const struct call *call, struct bearer *bearer)
+#define FIELDS_MAX 4
+
+struct err bearer_read(const struct call *call, const struct json_field *fields, size_t count,
+                       struct bearer *out)
 {
     struct span name, ttl;
     int64_t seconds = 0;
-    const struct json_field fields[] = {
+    struct json_field all[FIELDS_MAX] = {
         {"name", JSON_TEXT, JSON_REQUIRED, 0, &name, NULL},
         {"ttl", JSON_TEXT, JSON_REQUIRED, 0, &ttl, NULL},
     };
-    TRY(json_read(call->json.root, fields, ARRAY_LEN(fields)));
-    TRY(check_bearer_name(name));
+    ENSURE(count + 2 <= FIELDS_MAX, ERR_INTERNAL, "too many fields");
+    for (size_t i = 0; i < count; i++) {
+        all[2 + i] = fields[i];
+    }
+    TRY(json_read(call->json.root, all, 2 + count));
+    TRY(bearer_check_name(name));
     struct err err = clock_parse_duration(ttl, &seconds);
     ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD,
            "ttl must be a duration such as 90s, 5m, 12h or 30d.");
-    memcpy(bearer->name, name.data, name.len);
-    bearer->created_at = call->now_ms;
-    bearer->expires_at = call->now_ms + seconds * 1000;
+    memcpy(out->name, name.data, name.len);
+    out->created_at = call->now_ms;
+    out->expires_at = call->now_ms + seconds * 1000;
     return err_ok();
 }
 
@@ -76,9 +83,9 @@ struct err op_bearer_create(struct call *call)
     CLEANUP(buf_clear) struct buf token = {0};
     struct bearer bearer = {0};
     uint8_t hash[DIGEST_MAX];
-    TRY(read_request(call, &bearer));
+    TRY(bearer_read(call, NULL, 0, &bearer));
     TRY(note_bearer(call, span_text(bearer.name)));
-    TRY(refuse_administrators(call, span_text(bearer.name)));
+    TRY(bearer_refuse_administrators(call, span_text(bearer.name)));
     TRY(make_token(&token));
     digest_of(DIGEST_SHA256, buf_span(&token), hash);
     memcpy(bearer.hash, hash, SHA256_LEN);
@@ -93,11 +100,25 @@ struct err op_bearer_create(struct call *call)
     return json_finish(&writer);
 }
 
+/* An access key may be an administrator's under any name. */
+static struct err refuse_subject(struct call *call, struct span name)
+{
+    size_t count = 0;
+    CLEANUP(mem_free_at)
+    struct bearer *bearers = keystore_list_bearers(call->gateway->store, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (span_is(name, bearers[i].name) && bearers[i].access_key[0] != '\0') {
+            return bearer_refuse_administrators(call, span_text(bearers[i].subject));
+        }
+    }
+    return bearer_refuse_administrators(call, name);
+}
+
 struct err op_bearer_delete(struct call *call)
 {
-    TRY(check_bearer_name(call->target));
+    TRY(bearer_check_name(call->target));
     TRY(note_bearer(call, call->target));
-    TRY(refuse_administrators(call, call->target));
+    TRY(refuse_subject(call, call->target));
     TRY(call_intent(call));
     TRY(keystore_delete_bearer(call->gateway->store, call->target));
     call->exchange->reply.status = 204;
@@ -108,6 +129,8 @@ static void put_bearer(struct json_writer *writer, const struct bearer *bearer)
 {
     json_begin_object(writer, NULL);
     json_put_text(writer, "name", bearer->name);
+    json_put_text_if(writer, "access_key_id", bearer->access_key);
+    json_put_text_if(writer, "subject", bearer->subject);
     json_put_time(writer, "created_at", bearer->created_at);
     json_put_time_if(writer, "expires_at", bearer->expires_at);
     json_put_time_if(writer, "last_used_at", bearer->last_used_at);

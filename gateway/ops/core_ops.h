@@ -27,6 +27,7 @@ route_handler op_key_freeze;
 /* public.c */
 route_handler op_key_public, op_jwks, op_oidc;
 /* bearers.c */
+route_handler op_access_key_create; /* access_keys.c */
 route_handler op_bearer_create, op_bearer_list, op_bearer_delete, op_whoami;
 /* grants.c, grants_list.c, grants_apply.c, authorize.c */
 route_handler op_grant_put, op_grant_get, op_grant_delete, op_grant_list, op_grants_apply;

@@ -7,14 +7,14 @@
 #include "gateway/ops/core_ops.h"
 #include "gateway/ops/key_facts.h"
 #include "gateway/ops/key_view.h"
+#include "gateway/ops/key_walk.h"
 #include "gateway/policy.h"
 #include "gateway/query.h"
 
 #define PAGE_DEFAULT    100
 #define PAGE_MAX        1000
 #define PAGE_BYTES_SOFT ((size_t)1 << 20) /* a page ends early above this */
-#define LIST_CHUNK      128
-#define UPDATE_TRIES    100 /* each that fails is a change by somebody else */
+#define UPDATE_TRIES    100               /* each that fails is a change by somebody else */
 
 /* For calls about the key as a whole. */
 static struct err refuse_version(const struct call *call)
@@ -307,60 +307,51 @@ static struct err read_page(struct span query, struct page *page)
     return read_page_token(token, page->after);
 }
 
+struct listing {
+    const struct page *page;
+    struct json_writer *writer;
+};
+
 /* The gateway's own keys are nobody's work: they are listed for those who ask for them by prefix.
  */
-static bool is_listed(struct call *call, const struct page *page, const struct key *key)
+static bool is_listed(const struct key *key, void *context)
 {
-    bool own = span_starts(span_text(key->name), POLICY_RESERVED);
-    bool asked = span_starts(span_text(page->prefix), POLICY_RESERVED);
-    return (!own || asked) && pipeline_may(call, "read", span_text(key->name));
+    const struct listing *listing = context;
+    return !span_starts(span_text(key->name), POLICY_RESERVED) ||
+           span_starts(span_text(listing->page->prefix), POLICY_RESERVED);
 }
 
-/* Keys that the caller may see, from the name `page->after` on; it ends as the page's last name.
- * out_more: something may follow. */
-static struct err put_page(struct call *call, struct page *page, struct json_writer *writer,
-                           bool *out_more)
+static bool is_full(void *context)
 {
-    int64_t left = page->size;
-    for (;;) {
-        size_t count = 0;
-        const struct key **keys =
-            keystore_list(call->gateway->store, span_text(page->prefix), span_text(page->after),
-                          LIST_CHUNK, LIST_USABLE, &count);
-        struct err err = err_ok();
-        size_t i = 0;
-        for (; i < count && err.code == ERR_OK; i++) {
-            bool full = left == 0 || writer->out->len > PAGE_BYTES_SOFT;
-            bool seen = is_listed(call, page, keys[i]);
-            if (seen && full) {
-                break;
-            }
-            if (seen) {
-                err = key_view_put(writer, NULL, keys[i]);
-                left--;
-            }
-            snprintf(page->after, sizeof(page->after), "%s", keys[i]->name);
-        }
-        keystore_list_free(keys, count);
-        *out_more = i < count;
-        if (err.code != ERR_OK || *out_more || count < LIST_CHUNK) {
-            return err;
-        }
-    }
+    const struct listing *listing = context;
+    return listing->writer->out->len > PAGE_BYTES_SOFT;
+}
+
+static struct err put_listed(const struct key *key, void *context)
+{
+    const struct listing *listing = context;
+    return key_view_put(listing->writer, NULL, key);
 }
 
 struct err op_key_list(struct call *call)
 {
     struct page page = {.size = PAGE_DEFAULT};
-    bool more = false;
     TRY(read_page(call->exchange->request.query, &page));
     struct json_writer writer = call_reply_json(call, 200);
+    struct listing listing = {.page = &page, .writer = &writer};
+    struct key_walk walk = {.prefix = span_text(page.prefix),
+                            .most = (size_t)page.size,
+                            .listed = is_listed,
+                            .full = is_full,
+                            .visit = put_listed,
+                            .context = &listing};
+    memcpy(walk.after, page.after, sizeof(walk.after));
     json_begin_object(&writer, NULL);
     json_begin_array(&writer, "keys");
-    TRY(put_page(call, &page, &writer, &more));
+    TRY(key_walk(call, &walk));
     json_end_array(&writer);
-    if (more) {
-        json_put_bytes_url(&writer, "next_page_token", span_text(page.after));
+    if (walk.more) {
+        json_put_bytes_url(&writer, "next_page_token", span_text(walk.after));
     }
     json_end_object(&writer);
     return json_finish(&writer);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "gateway/events.h"
 #include "gateway/ops/core_ops.h"
+#include "gateway/ops/moves.h"
 #include "gateway/ops/reason.h"
 
 #define AFTER_DEFAULT_S (INT64_C(30) * 86400)
@@ -223,15 +224,29 @@ static struct err reply_moved(struct call *call, const struct key *key,
     return json_finish(&writer);
 }
 
-static void tell(const struct call *call, const struct verb_rule *rule,
-                 const struct move_request *request)
+static const char *event_of(enum move_verb verb)
 {
-    const struct event event = {.name = rule->event,
+    size_t i = 0;
+    while (rules[i].move != verb) { /* every verb has a rule */
+        i++;
+    }
+    return rules[i].event;
+}
+
+struct err move_version(const struct call *call, uint32_t number,
+                        const struct move_request *request)
+{
+    struct moment moment;
+    rotation_moment(&call->gateway->rotation, &moment);
+    TRY(rotation_move(&call->gateway->rotation, call->target, number, request, &moment,
+                      call->deadline_ns));
+    const struct event event = {.name = event_of(request->verb),
                                 .key = call->key->name,
-                                .version = call->version,
+                                .version = number,
                                 .principal = call->principal,
                                 .why = request->reason};
     events_put(call->gateway->events, &event);
+    return err_ok();
 }
 
 struct err op_key_move(struct call *call)
@@ -250,13 +265,11 @@ struct err op_key_move(struct call *call)
     TRY(lifecycle_target(call->key, before, request.verb, &to));
     TRY(call_intent(call));
     rotation_moment(&call->gateway->rotation, &moment);
-    TRY(rotation_move(&call->gateway->rotation, call->target, before->number, &request, &moment,
-                      call->deadline_ns));
+    TRY(move_version(call, before->number, &request));
     CLEANUP(key_release_at)
     const struct key *after = keystore_find(call->gateway->store, call->target);
     ENSURE(after != NULL && key_version(after, call->version) != NULL, ERR_INTERNAL,
            "The version is gone right after it was moved.");
-    tell(call, rule, &request);
     warn_moved(call, before, after, &moment, &warnings);
     return reply_moved(call, after, &warnings);
 }

@@ -2,9 +2,19 @@
 #include "base/mem.h"
 #include "gateway/ops/batch.h"
 #include "gateway/ops/data_ops.h"
+#include "gateway/ops/verbs.h"
 
 #define RANDOM_BYTES     32
 #define RANDOM_BYTES_MAX 4096 /* with 256 items well under a frame */
+
+struct err random_ask(struct item *item, int64_t bytes)
+{
+    ENSURE(bytes >= 1, ERR_INVALID_FIELD, "field 'bytes' is at least 1");
+    ENSURE(bytes <= RANDOM_BYTES_MAX, ERR_TOO_LARGE, "field 'bytes' is at most %d",
+           RANDOM_BYTES_MAX);
+    item->token.bytes = (uint32_t)bytes;
+    return err_ok();
+}
 
 static struct err random_read(struct batch *batch, struct item *item)
 {
@@ -14,11 +24,7 @@ static struct err random_read(struct batch *batch, struct item *item)
         {"bytes", JSON_INTEGER, JSON_OPTIONAL, 0, &bytes, NULL},
     };
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
-    ENSURE(bytes >= 1, ERR_INVALID_FIELD, "field 'bytes' is at least 1");
-    ENSURE(bytes <= RANDOM_BYTES_MAX, ERR_TOO_LARGE, "field 'bytes' is at most %d",
-           RANDOM_BYTES_MAX);
-    item->token.bytes = (uint32_t)bytes;
-    return err_ok();
+    return random_ask(item, bytes);
 }
 
 static struct err default_token(const struct gateway *gateway, struct token **out)
@@ -50,10 +56,15 @@ static void random_write(const struct batch *batch, const struct item *item,
     json_put_bytes(writer, "random", buf_span(&item->token.output));
 }
 
+struct err verb_random(struct call *call, const struct words *words)
+{
+    const struct verb verb = {words, random_run, VERB_USES_NOTHING};
+    struct batch batch = {.call = call, .verb = &verb};
+    return batch_run(&batch);
+}
+
 struct err op_random(struct call *call)
 {
     static const struct words words = {random_read, random_write};
-    static const struct verb verb = {&words, random_run, VERB_USES_NOTHING};
-    struct batch batch = {.call = call, .verb = &verb};
-    return batch_run(&batch);
+    return verb_random(call, &words);
 }

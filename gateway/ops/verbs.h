@@ -21,5 +21,9 @@ MUST_USE struct err verb_sign(struct call *call, const struct words *words);
 MUST_USE struct err verb_verify(struct call *call, const struct words *words);
 MUST_USE struct err verb_mac(struct call *call, const struct words *words);
 MUST_USE struct err verb_verify_mac(struct call *call, const struct words *words);
+/* Words call random_ask. */
+MUST_USE struct err verb_random(struct call *call, const struct words *words);
+/* ERR_INVALID_FIELD, ERR_TOO_LARGE. */
+MUST_USE struct err random_ask(struct item *item, int64_t bytes);
 
 #endif

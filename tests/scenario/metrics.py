@@ -198,7 +198,7 @@ def test_what_a_principal_opened(gateway):
 
 
 def test_transport(gateway):
-    moves(gateway, lambda: gateway.call("GET", "/v1//x"), 1, "hsmgate_http_refused_total", reason="shape")
+    moves(gateway, lambda: gateway.call("GET", "/v1/%41"), 1, "hsmgate_http_refused_total", reason="shape")
     moves(gateway, lambda: gateway.call("POST", "/v1/random", b"x" * (1 << 21)), 1, "hsmgate_http_refused_total", reason="size")
     moves(gateway, lambda: gateway.tls_call("GET", "/healthz", gateway.admin), 1, "hsmgate_tls_handshakes_total")
     unknown = gateway.pki.client("unknown", gateway.pki.root("unknown-root"), uri="spiffe://test/unknown")

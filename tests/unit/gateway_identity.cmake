@@ -6,3 +6,6 @@ foreach(name jws key_set fetch issuer_claims issuers)
   hsmgate_unit_test(test_${name} issuer_fixture hsmgate_gateway PkgConfig::OPENSSL)
 endforeach()
 hsmgate_unit_test(test_caller gateway_fixture issuer_fixture hsmgate_gateway PkgConfig::OPENSSL)
+# fake_token_face.c stands for the token, and is linked before the real one.
+hsmgate_unit_test(test_access_keys hsmgate_gateway PkgConfig::OPENSSL)
+target_sources(test_access_keys PRIVATE lib/fake_token_face.c)

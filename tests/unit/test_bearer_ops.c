@@ -1,4 +1,5 @@
-/* Bearer tokens over the API: made once, used, listed without their secret, revoked at once. */
+/* Bearer tokens over the API: made once, used, listed without their secret, revoked at once; and
+ * access keys, as far as they are like them. */
 #include "gateway_fixture.h"
 
 #include "base/clock.h"
@@ -187,6 +188,75 @@ static void a_name_can_be_used_again(void **state)
     assert_int_equal(whoami(old, ""), 401);
 }
 
+/* --- access keys; what their secrets need is in test_access_keys --- */
+
+/* The hash of `id` finds it, as that of a token would. */
+static void store_access_key(const char *name, const char *id, const char *subject)
+{
+    struct bearer bearer = {.created_at = clock_wall_ms(), .sealed = "sealed", .sealed_len = 6};
+    uint8_t hash[DIGEST_MAX];
+    bearer.expires_at = bearer.created_at + 60000;
+    snprintf(bearer.name, sizeof(bearer.name), "%s", name);
+    snprintf(bearer.access_key, sizeof(bearer.access_key), "%s", id);
+    snprintf(bearer.subject, sizeof(bearer.subject), "%s", subject);
+    digest_of(DIGEST_SHA256, span_text(id), hash);
+    memcpy(bearer.hash, hash, SHA256_LEN);
+    assert_ok(keystore_put_bearer(fixture.gateway.store, &bearer, bearer.created_at));
+}
+
+static void an_access_keys_id_is_no_token(void **state)
+{
+    (void)state;
+    store_access_key("aws", "hg_looks-like-one", "orders");
+    store_access_key("aws2", "HGAKABCDEFGH23456789", "orders");
+    assert_int_equal(whoami("hg_looks-like-one", ""), 401);
+    assert_int_equal(whoami("HGAKABCDEFGH23456789", ""), 401);
+}
+
+static void access_keys_are_listed_and_revoked_by_name(void **state)
+{
+    (void)state;
+    char text[CLOCK_TEXT_MAX];
+    store_access_key("aws", "HGAKABCDEFGH23456789", "orders");
+    listed("aws", "access_key_id", text);
+    assert_string_equal(text, "HGAKABCDEFGH23456789");
+    listed("aws", "subject", text);
+    assert_string_equal(text, "orders");
+    listed("aws", "sealed", text);
+    assert_string_equal(text, "");
+    listed("other", "access_key_id", text); /* a token is told by having none */
+    assert_string_equal(text, "");
+    listed("other", "subject", text);
+    assert_string_equal(text, "");
+    CLEANUP(answer_clear)
+    struct answer gone = fixture_admin(&fixture, METHOD_DELETE, "/v1/auth/tokens/aws", NULL);
+    assert_int_equal(gone.status, 204);
+    listed("aws", "name", text);
+    assert_string_equal(text, "");
+    expect(METHOD_DELETE, "/v1/auth/tokens/aws", NULL, 404, "not_found");
+}
+
+static void bad_access_keys_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *code;
+    } rows[] = {
+        {"{\"ttl\":\"1h\"}", "invalid_field"},
+        {"{\"name\":\"aws\"}", "invalid_field"},
+        {"{\"name\":\"aws\",\"ttl\":\"long\"}", "invalid_field"},
+        {"{\"name\":\"a/b\",\"ttl\":\"1h\"}", "invalid_name"},
+        {"{\"name\":\"aws\",\"ttl\":\"1h\",\"subject\":7}", "invalid_field"},
+        {"{\"name\":\"aws\",\"ttl\":\"1h\",\"subject\":\"A\"}", "invalid_name"},
+        {"{\"name\":\"aws\",\"ttl\":\"1h\",\"subject\":\"a/b\"}", "invalid_name"},
+        {"{\"name\":\"aws\",\"ttl\":\"1h\",\"subject\":\"\"}", "invalid_name"},
+        {"{\"name\":\"aws\",\"ttl\":\"1h\",\"secret_access_key\":\"x\"}", "unknown_field"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        expect(METHOD_POST, "/v1/auth/access-keys", rows[i].body, 400, rows[i].code);
+    }
+}
+
 static void whoami_tells_every_caller(void **state)
 {
     (void)state;
@@ -209,6 +279,9 @@ int main(void)
         TEST(the_last_use_is_listed_and_kept),
         TEST(a_ttl_has_its_limits),
         TEST(a_name_can_be_used_again),
+        TEST(an_access_keys_id_is_no_token),
+        TEST(access_keys_are_listed_and_revoked_by_name),
+        TEST(bad_access_keys_are_refused),
         TEST(whoami_tells_every_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,12 +129,92 @@ static void remembers_the_last_use(void **state)
     }
 }
 
+/* As long as each of its texts and bytes may be. */
+static struct bearer access_key_of(const char *name, uint8_t seed, size_t sealed_len)
+{
+    struct bearer bearer = bearer_of(name, seed, NOW + 10);
+    memset(bearer.access_key, 'A', sizeof(bearer.access_key) - 1);
+    memset(bearer.subject, 's', sizeof(bearer.subject) - 1);
+    for (size_t i = 0; i < sealed_len; i++) {
+        bearer.sealed[i] = (uint8_t)(i + seed);
+    }
+    bearer.sealed_len = sealed_len;
+    return bearer;
+}
+
+static void expect_same(struct keystore *store, const struct bearer *wanted)
+{
+    struct bearer found = {0};
+    assert_true(keystore_find_bearer(store, wanted->hash, NOW, &found));
+    assert_string_equal(found.name, wanted->name);
+    assert_string_equal(found.access_key, wanted->access_key);
+    assert_string_equal(found.subject, wanted->subject);
+    assert_int_equal(found.sealed_len, wanted->sealed_len);
+    assert_memory_equal(found.sealed, wanted->sealed, sizeof(found.sealed));
+    assert_true(found.created_at == NOW && found.expires_at == wanted->expires_at);
+}
+
+static void keeps_access_keys_beside_tokens(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    const struct bearer token = bearer_of("token", 1, NOW + 10);
+    const struct bearer small = access_key_of("small", 2, 1);
+    const struct bearer large = access_key_of("large", 3, ACCESS_KEY_SEALED_MAX);
+    assert_ok(keystore_put_bearer(fixture.store, &token, NOW));
+    assert_ok(keystore_put_bearer(fixture.store, &small, NOW));
+    assert_ok(keystore_put_bearer(fixture.store, &large, NOW));
+    for (int reopened = 0; reopened < 3; reopened++) {
+        expect_same(fixture.store, &token);
+        expect_same(fixture.store, &small);
+        expect_same(fixture.store, &large);
+        assert_false(finds(fixture.store, 2, NOW + 10));
+        fixture_reopen(&fixture);
+    }
+    /* Names are common to both, and what goes does not come back. */
+    struct bearer same_name = access_key_of("token", 4, 1);
+    assert_code(keystore_put_bearer(fixture.store, &same_name, NOW), ERR_CONFLICT);
+    assert_ok(keystore_delete_bearer(fixture.store, span_text("small")));
+    fixture_reopen(&fixture);
+    assert_false(finds(fixture.store, 2, NOW));
+    expect_same(fixture.store, &large);
+}
+
+/* An access key is whole or it is none. */
+static void refuses_half_an_access_key(void **state)
+{
+    (void)state;
+    CLEANUP(fixture_drop) struct fixture fixture;
+    fixture_make(&fixture);
+    fixture_open(&fixture);
+    struct bearer halves[3];
+    for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+        halves[i] = access_key_of("half", 1, 60);
+    }
+    halves[0].access_key[0] = '\0';
+    halves[1].subject[0] = '\0';
+    halves[2].sealed_len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+        struct err err = keystore_put_bearer(fixture.store, &halves[i], NOW);
+        assert_int_not_equal(err.code, ERR_OK);
+        assert_false(finds(fixture.store, 1, NOW));
+    }
+    fixture_reopen(&fixture);
+    assert_false(finds(fixture.store, 1, NOW));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_by_hash_until_expiry), cmocka_unit_test(tells_neighbours_apart),
-        cmocka_unit_test(gives_a_name_once),          cmocka_unit_test(deletes_at_once),
+        cmocka_unit_test(finds_by_hash_until_expiry),
+        cmocka_unit_test(tells_neighbours_apart),
+        cmocka_unit_test(gives_a_name_once),
+        cmocka_unit_test(deletes_at_once),
         cmocka_unit_test(remembers_the_last_use),
+        cmocka_unit_test(keeps_access_keys_beside_tokens),
+        cmocka_unit_test(refuses_half_an_access_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "gateway/config.h"
+#include "gateway/vault/vault.h"
 #include "keystore/keystore.h"
 
 #define BASE  "database: /d/db\naudit: /d/audit\nworker: /bin/sh\n"
@@ -19,8 +20,10 @@
 #define TLS(certificate, key)                                                           \
     "listeners:\n  - address: 192.0.2.1:443\n    tls:\n      certificate: " certificate \
     "\n      key: " key "\n"
-#define TLS_GOOD       TLS("/dev/null", "/dev/null")
-#define ISSUER(issuer) "issuers:\n  - issuer: \"" issuer "\"\n    audiences: [a]\n"
+#define TLS_GOOD                TLS("/dev/null", "/dev/null")
+#define MOUNT(mount, namespace) "    - mount: " mount "\n      namespace: " namespace "\n"
+#define MOUNTS                  "vault:\n  mounts:\n"
+#define ISSUER(issuer)          "issuers:\n  - issuer: \"" issuer "\"\n    audiences: [a]\n"
 
 static char path[64];
 
@@ -69,7 +72,70 @@ static void test_defaults(void **state)
     assert_int_equal(config->rotation.rules.jwks_max_age, 300);
     assert_null(config->events.webhook);
     assert_null(config->backups);
+    assert_int_equal(config->vault_mount_count, 0);
     config_free(config);
+}
+
+static void test_mounts(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf message = {0};
+    struct config *config = NULL;
+    struct err err =
+        load(BASE TOKEN MOUNTS MOUNT("transit", "transit") MOUNT("team/kms", "payments/prod")
+                 MOUNT("team/kms2", "payments/prod") MOUNT("keys2/auth", "a/b/c/d/e"),
+             &config, &message);
+    assert_int_equal(err.code, ERR_OK);
+    assert_int_equal(config->vault_mount_count, 4);
+    assert_string_equal(config->vault_mounts[0].mount, "transit");
+    assert_string_equal(config->vault_mounts[0].namespace, "transit");
+    assert_string_equal(config->vault_mounts[1].mount, "team/kms");
+    assert_string_equal(config->vault_mounts[1].namespace, "payments/prod");
+    assert_string_equal(config->vault_mounts[3].mount, "keys2/auth");
+    assert_string_equal(config->vault_mounts[3].namespace, "a/b/c/d/e");
+    config_free(config);
+}
+
+/* The first segment behind /v1/ of a route, without its verb; empty for other paths. */
+static struct span native_segment(const struct route *route)
+{
+    struct span segment = span_text(route->path);
+    if (!span_starts(segment, "/v1/")) {
+        return span_of(NULL, 0);
+    }
+    segment = span_of(segment.data + 4, segment.len - 4);
+    segment.len = strcspn((const char *)segment.data, "/:");
+    return segment;
+}
+
+static void refuse_mount(struct span mount)
+{
+    CLEANUP(buf_clear) struct buf message = {0};
+    CLEANUP(mem_free_at) char *name = span_to_text(mount);
+    CLEANUP(mem_free_at)
+    char *text = mem_format("%s" MOUNTS "    - {mount: %s/more, namespace: a}\n", BASE TOKEN, name);
+    struct config *config = NULL;
+    print_message("%s\n", name);
+    assert_int_equal(load(text, &config, &message).code, ERR_CONFIG);
+    CLEANUP(mem_free_at) char *told = span_to_text(buf_span(&message));
+    assert_non_null(
+        strstr(told, "vault.mounts[0].mount: must not begin with a path of the native"));
+}
+
+/* Whatever is served under /v1/ already, and what Vault has for itself. */
+static void test_mounts_hide_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        struct span segment = native_segment(&routes[i]);
+        if (segment.len > 0) {
+            refuse_mount(segment);
+        }
+    }
+    for (size_t i = 0; i < vault_system_route_count; i++) {
+        const char *pattern = vault_system_routes[i].path;
+        refuse_mount(span_of(pattern, strcspn(pattern, "/")));
+    }
 }
 
 static void test_schedules(void **state)
@@ -389,6 +455,28 @@ static void test_findings(void **state)
         {BASE TOKEN "events:\n  webhook: https://e\n  secret_file: /nowhere\n",
          ":9: events.secret_file: cannot be read"},
         {BASE TOKEN "backups: here\n", ":7: backups: must be an absolute path"},
+        {BASE TOKEN MOUNTS MOUNT("keys", "a"), ":9: vault.mounts[0].mount: must not begin"},
+        {BASE TOKEN MOUNTS MOUNT("auth", "a"), ":9: vault.mounts[0].mount: must not begin"},
+        {BASE TOKEN MOUNTS MOUNT("sys", "a"), ":9: vault.mounts[0].mount: must not begin"},
+        {BASE TOKEN MOUNTS MOUNT("t", "a") MOUNT("keys/t", "a"),
+         ":11: vault.mounts[1].mount: must not begin"},
+        {BASE TOKEN MOUNTS MOUNT("Transit", "a"), ":9: vault.mounts[0].mount: must be a path"},
+        {BASE TOKEN MOUNTS MOUNT("/transit", "a"), ":9: vault.mounts[0].mount: must be a path"},
+        {BASE TOKEN MOUNTS MOUNT("transit/", "a"), ":9: vault.mounts[0].mount: must be a path"},
+        {BASE TOKEN MOUNTS MOUNT("a/b/c/d/e/f", "a"), ":9: vault.mounts[0].mount: must be a path"},
+        {BASE TOKEN MOUNTS MOUNT("transit", "Prod"), ":10: vault.mounts[0].namespace: must be"},
+        {BASE TOKEN MOUNTS MOUNT("transit", "prod/"), ":10: vault.mounts[0].namespace: must be"},
+        {BASE TOKEN MOUNTS MOUNT("transit", "prod/*"), ":10: vault.mounts[0].namespace: must be"},
+        {BASE TOKEN MOUNTS MOUNT("t", "a") MOUNT("transit", "a/b/c/d/e/f"),
+         ":12: vault.mounts[1].namespace: must be"},
+        {BASE TOKEN MOUNTS MOUNT("t", "a") MOUNT("t", "b"),
+         ":9: vault.mounts[0].mount: must not be another mount"},
+        {BASE TOKEN MOUNTS MOUNT("t", "a") MOUNT("t/u", "b"),
+         ":11: vault.mounts[1].mount: must not be another mount"},
+        {BASE TOKEN MOUNTS MOUNT("t/u/v", "a") MOUNT("t", "b"),
+         ":9: vault.mounts[0].mount: must not be another mount"},
+        {BASE TOKEN "vault:\n  mounts: []\n", "vault.mounts: "},
+        {BASE TOKEN MOUNTS "    - {mount: transit}\n", ":9: vault.mounts[0].namespace: missing"},
         {BASE, "tokens: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -430,6 +518,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_mounts_hide_nothing),
         cmocka_unit_test(test_doors_and_issuers),
         cmocka_unit_test(test_log_and_limits),
         cmocka_unit_test(test_quorum),

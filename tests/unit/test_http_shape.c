@@ -180,9 +180,9 @@ static void test_version_and_method(void **state)
 static void test_target(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",       "a",     "*",        "http://h/", "/%41",  "/a//b",
-                                      "/a/..",  "/..",   "/a..b",    "/a#b",      "/a b",  "/a\tb",
-                                      "/a\x7f", "/a\\b", "/a?b\x80", "//a",       "/a?b#c"};
+    static const char *const bad[] = {"",      "a",        "*",    "http://h/", "/%41",  "/a/..",
+                                      "/..",   "/a..b",    "/a#b", "/a b",      "/a\tb", "/a\x7f",
+                                      "/a\\b", "/a?b\x80", "//a",  "/a?b#c"};
     struct span path;
     struct span query;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -195,6 +195,7 @@ static void test_target(void **state)
     assert_true(span_is(path, "/v1/a.b:c@1"));
     assert_true(span_is(query, "x=%2f//..?"));
     assert_int_equal(http_shape_target(span_text("/"), &path, &query).code, ERR_OK);
+    assert_int_equal(http_shape_target(span_text("/v1/a//b/"), &path, &query).code, ERR_OK);
     assert_int_equal(query.len, 0);
     CLEANUP(mem_free_at) char *longest = mem_alloc(HTTP_TARGET_MAX + 2);
     memset(longest, 'a', HTTP_TARGET_MAX + 1);

@@ -41,7 +41,7 @@ static void fill_path(const char *template, char *out, size_t size)
 static bool method_by_name(const char *name, enum method *out)
 {
     static const char *const names[METHOD_COUNT] = {"get", "post", "put", "patch", "delete"};
-    for (unsigned i = 0; i < METHOD_COUNT; i++) {
+    for (unsigned i = 0; i < METHOD_LIST; i++) { /* which no native route has */
         if (strcmp(name, names[i]) == 0) {
             *out = (enum method)i;
             return true;

@@ -30,6 +30,8 @@ static void every_code_has_its_status(void **state)
         {ERR_METHOD_NOT_ALLOWED, 405},
         {ERR_CONFLICT, 409},
         {ERR_INVALID_STATE, 409},
+        {ERR_DRY_RUN, 400},
+        {ERR_INVALID_SIGNATURE, 400},
         {ERR_KEY_EXHAUSTED, 409},
         {ERR_APPROVAL_REQUIRED, 403},
         {ERR_DUAL_ROLE, 409},

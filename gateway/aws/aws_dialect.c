@@ -1,0 +1,205 @@
+/* Which requests are for AWS KMS, what they ask, and the key that their body names.
+ *
+ * The body is parsed before the grants are asked, because only it says which key is meant; by then
+ * the caller is known, and a signature covers the body. */
+#include "base/encoding.h"
+#include "base/mem.h"
+#include "gateway/aws/aws.h"
+#include "gateway/aws/aws_verify.h"
+
+#define SERVICE "TrentService."
+
+/* clang-format off */
+#define KEY_ROUTE(name, operation, handler) \
+    {METHOD_POST, name, NULL, operation, ACCESS_GRANT, TARGET_KEY, BODY_JSON, handler}
+#define NEVER(name) \
+    {METHOD_POST, name, NULL, "unsupported", ACCESS_CALLER, TARGET_NONE, BODY_JSON, aws_never}
+
+const struct route aws_routes[] = {
+    KEY_ROUTE("Encrypt", "encrypt", aws_encrypt),
+    KEY_ROUTE("Decrypt", "decrypt", aws_decrypt),
+    KEY_ROUTE("GenerateDataKey", "data-key", aws_data_key),
+    KEY_ROUTE("GenerateDataKeyWithoutPlaintext", "data-key", aws_data_key_wrapped),
+    KEY_ROUTE("Sign", "sign", aws_sign),
+    KEY_ROUTE("Verify", "verify", aws_verify_signature),
+    KEY_ROUTE("GenerateMac", "mac", aws_mac),
+    KEY_ROUTE("VerifyMac", "verify", aws_verify_mac),
+    KEY_ROUTE("DescribeKey", "read", aws_describe),
+    KEY_ROUTE("GetPublicKey", "read", aws_public_key),
+    KEY_ROUTE("ReEncrypt", "rewrap", aws_reencrypt),
+    KEY_ROUTE("GenerateDataKeyPair", "data-key", aws_data_key_pair),
+    KEY_ROUTE("GenerateDataKeyPairWithoutPlaintext", "data-key", aws_data_key_pair_wrapped),
+    {METHOD_POST, "CreateKey", NULL, "create", ACCESS_GRANT, TARGET_NEW_KEY, BODY_JSON, aws_create},
+    KEY_ROUTE("CreateAlias", "update", aws_create_alias),
+    KEY_ROUTE("UpdateAlias", "update", aws_update_alias),
+    KEY_ROUTE("DeleteAlias", "update", aws_delete_alias),
+    KEY_ROUTE("UpdateKeyDescription", "update", aws_update_description),
+    KEY_ROUTE("TagResource", "update", aws_tag),
+    KEY_ROUTE("UntagResource", "update", aws_untag),
+    KEY_ROUTE("ListResourceTags", "read", aws_list_tags),
+    KEY_ROUTE("EnableKey", "disable", aws_enable),
+    KEY_ROUTE("DisableKey", "disable", aws_disable),
+    KEY_ROUTE("ScheduleKeyDeletion", "destroy", aws_schedule_deletion),
+    KEY_ROUTE("CancelKeyDeletion", "destroy", aws_cancel_deletion),
+    KEY_ROUTE("EnableKeyRotation", "update", aws_enable_rotation),
+    KEY_ROUTE("DisableKeyRotation", "update", aws_disable_rotation),
+    KEY_ROUTE("GetKeyRotationStatus", "read", aws_rotation_status),
+    KEY_ROUTE("RotateKeyOnDemand", "rotate", aws_rotate_now),
+    KEY_ROUTE("ListKeyRotations", "read", aws_list_rotations),
+    {METHOD_POST, "GenerateRandom", NULL, "random", ACCESS_GRANT, TARGET_NONE, BODY_JSON, aws_random},
+    {METHOD_POST, "ListKeys", NULL, "read", ACCESS_CALLER, TARGET_NONE, BODY_JSON, aws_list_keys},
+    {METHOD_POST, "ListAliases", NULL, "read", ACCESS_CALLER, TARGET_NONE, BODY_JSON, aws_list_aliases},
+
+    NEVER("CreateGrant"), NEVER("ListGrants"), NEVER("ListRetirableGrants"), NEVER("RetireGrant"), NEVER("RevokeGrant"),
+    NEVER("PutKeyPolicy"), NEVER("GetKeyPolicy"), NEVER("ListKeyPolicies"),
+    NEVER("GetParametersForImport"), NEVER("ImportKeyMaterial"), NEVER("DeleteImportedKeyMaterial"),
+    NEVER("CreateCustomKeyStore"), NEVER("ConnectCustomKeyStore"), NEVER("DescribeCustomKeyStores"),
+    NEVER("ReplicateKey"), NEVER("UpdatePrimaryRegion"), NEVER("DeriveSharedSecret"),
+};
+/* clang-format on */
+const size_t aws_route_count = ARRAY_LEN(aws_routes);
+
+static bool takes(const struct gateway *gateway, const struct request *request)
+{
+    return gateway->config->aws.account != NULL && request->method == METHOD_POST &&
+           span_is(request->path, "/") && span_starts(request->amz_target, SERVICE);
+}
+
+static const char *also_of(const struct route *route)
+{
+    if (route->handler == aws_decrypt) {
+        return "unwrap";
+    }
+    return route->handler == aws_reencrypt ? "decrypt" : NULL;
+}
+
+static struct err find(struct call *call)
+{
+    struct request *request = &call->exchange->request;
+    size_t prefix = sizeof(SERVICE) - 1;
+    struct span name = span_of(request->amz_target.data + prefix, request->amz_target.len - prefix);
+    request->amz_service = "kms";
+    for (size_t i = 0; i < aws_route_count; i++) {
+        if (span_is(name, aws_routes[i].path)) {
+            call->route = &aws_routes[i];
+            call->also = also_of(call->route);
+            return err_ok();
+        }
+    }
+    return err_new(ERR_NOT_FOUND, __func__, "This operation is not known here.");
+}
+
+/* --- the key --- */
+
+/* Whether to answer it twice would tell or destroy something twice. */
+static bool happens_once(const struct route *route)
+{
+    static route_handler *const handlers[] = {aws_decrypt, aws_data_key, aws_data_key_pair,
+                                              aws_reencrypt, aws_schedule_deletion};
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
+        if (route->handler == handlers[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Decrypt may leave the key to the ciphertext, which names it. */
+static struct err key_of_blob(struct call *call, struct span *out)
+{
+    CLEANUP(buf_clear) struct buf blob = {0};
+    struct envelope envelope;
+    const struct loose_field field = {"CiphertextBlob", LOOSE_BYTES, ENVELOPE_MAX, &blob, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    TRY(envelope_decode(buf_span(&blob), &envelope));
+    uuid_format(envelope.key, call->name);
+    *out = span_of(call->name, UUID_TEXT_LEN);
+    return err_ok();
+}
+
+/* The member that names the key. */
+static const char *member_of(route_handler *handler)
+{
+    if (handler == aws_reencrypt) {
+        return "SourceKeyId";
+    }
+    if (handler == aws_create_alias || handler == aws_update_alias) {
+        return "TargetKeyId";
+    }
+    return handler == aws_delete_alias ? "AliasName" : "KeyId";
+}
+
+static struct err key_named(struct call *call, struct span *out)
+{
+    route_handler *handler = call->route->handler;
+    bool opens = handler == aws_reencrypt || handler == aws_decrypt;
+    const struct loose_field field = {member_of(handler), LOOSE_TEXT, 2048, out, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    if (opens && out->len == 0) {
+        return key_of_blob(call, out);
+    }
+    ENSURE(
+        out->len > 0, ERR_INVALID_FIELD,
+        "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member "
+        "must not be null");
+    return err_ok();
+}
+
+static struct err find_key(struct call *call)
+{
+    const struct request *request = &call->exchange->request;
+    if (happens_once(call->route)) {
+        TRY(aws_verify_once(call->gateway, request));
+    }
+    ENSURE(request->body.len > 0, ERR_INVALID_JSON, "The request needs a JSON body.");
+    TRY(json_parse(request->body, &call->json));
+    ENSURE(json_is(call->json.root, JSON_OBJECT), ERR_INVALID_JSON,
+           "The body must be a JSON object.");
+    if (call->route->target != TARGET_KEY) {
+        return err_ok();
+    }
+    struct span id = {0};
+    TRY(key_named(call, &id));
+    call->key = aws_resolve(call->gateway, id);
+    call->target = call->key != NULL ? span_text(call->key->name) : id;
+    return err_ok();
+}
+
+/* What the operation opens or protects with, under the name that it has there. */
+static struct err context(const struct call *call, const struct json_value *item, struct json *made,
+                          const struct json_value **out)
+{
+    (void)made;
+    bool moves = call->route->handler == aws_reencrypt;
+    const char *member = moves ? "SourceEncryptionContext" : "EncryptionContext";
+    *out = item != NULL ? json_member(item, member) : NULL;
+    return err_ok();
+}
+
+/* There is no batch here, and what is not valid is an exception. */
+static struct err reply_one(const struct batch *batch, const struct item *item)
+{
+    ENSURE(batch->verb->use != VERB_CHECKS || item->valid, ERR_INVALID_SIGNATURE,
+           "The signature or the MAC is not valid for this message and key.");
+    struct json_writer writer = aws_begin(batch->call);
+    batch->verb->words->write(batch, item, &writer);
+    return aws_end(&writer);
+}
+
+static struct err reply_many(const struct batch *batch)
+{
+    (void)batch;
+    return err_new(ERR_INTERNAL, __func__, "AWS has no batches");
+}
+
+const struct dialect dialect_aws = {
+    .name = "aws",
+    .takes = takes,
+    .find = find,
+    .key = find_key,
+    .any_media_type = true,
+    .context = context,
+    .reply_one = reply_one,
+    .reply_many = reply_many,
+    .refuse = aws_refuse,
+};

@@ -1,0 +1,164 @@
+/* Names that AWS has for keys and what they do. */
+#include "base/mem.h"
+#include "gateway/aws/aws.h"
+#include "gateway/aws/aws_verify.h"
+
+#define ARN    "arn:aws:kms:"
+#define KEY    "key/"
+#define ALIAS  "alias/"
+#define REGION "us-east-1" /* for callers who did not sign for one */
+
+static const char *const specs[ALGORITHM_COUNT] = {
+    [ALGORITHM_AES_256_GCM] = "SYMMETRIC_DEFAULT",
+    [ALGORITHM_HMAC_SHA256] = "HMAC_256",
+    [ALGORITHM_HMAC_SHA384] = "HMAC_384",
+    [ALGORITHM_HMAC_SHA512] = "HMAC_512",
+    [ALGORITHM_ECDSA_P256] = "ECC_NIST_P256",
+    [ALGORITHM_ECDSA_P384] = "ECC_NIST_P384",
+    [ALGORITHM_ECDSA_P521] = "ECC_NIST_P521",
+    [ALGORITHM_ED25519] = "ECC_NIST_EDWARDS25519",
+    [ALGORITHM_RSA_2048] = "RSA_2048",
+    [ALGORITHM_RSA_3072] = "RSA_3072",
+    [ALGORITHM_RSA_4096] = "RSA_4096",
+};
+
+static const char *const schemes[SCHEME_COUNT] = {
+    [SCHEME_ES256] = "ECDSA_SHA_256",
+    [SCHEME_ES384] = "ECDSA_SHA_384",
+    [SCHEME_ES512] = "ECDSA_SHA_512",
+    [SCHEME_EDDSA] = "ED25519_SHA_512",
+    [SCHEME_RS256] = "RSASSA_PKCS1_V1_5_SHA_256",
+    [SCHEME_RS384] = "RSASSA_PKCS1_V1_5_SHA_384",
+    [SCHEME_RS512] = "RSASSA_PKCS1_V1_5_SHA_512",
+    [SCHEME_PS256] = "RSASSA_PSS_SHA_256",
+    [SCHEME_PS384] = "RSASSA_PSS_SHA_384",
+    [SCHEME_PS512] = "RSASSA_PSS_SHA_512",
+};
+
+const char *aws_key_spec(enum algorithm algorithm)
+{
+    return specs[algorithm];
+}
+
+const char *aws_key_usage(enum purpose purpose)
+{
+    static const char *const usages[PURPOSE_COUNT] = {
+        [PURPOSE_ENCRYPT] = "ENCRYPT_DECRYPT",
+        [PURPOSE_DECRYPT] = "ENCRYPT_DECRYPT",
+        [PURPOSE_SIGN] = "SIGN_VERIFY",
+        [PURPOSE_MAC] = "GENERATE_VERIFY_MAC",
+    };
+    return usages[purpose];
+}
+
+const char *aws_scheme_name(enum scheme scheme)
+{
+    return schemes[scheme];
+}
+
+struct err aws_scheme(const struct key *key, struct span name, enum scheme *out)
+{
+    for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++) {
+        if (span_is(name, schemes[scheme])) {
+            ENSURE(scheme_fits(scheme, key->algorithm), ERR_UNSUPPORTED_OPERATION,
+                   "Algorithm %s is incompatible with key spec %s.", schemes[scheme],
+                   aws_key_spec(key->algorithm));
+            *out = scheme;
+            return err_ok();
+        }
+    }
+    return err_new(ERR_INVALID_FIELD, __func__,
+                   "1 validation error detected: Value at 'signingAlgorithm' failed to satisfy "
+                   "constraint: Member must satisfy enum value set");
+}
+
+static void put_schemes(struct json_writer *writer, const struct key *key)
+{
+    enum scheme first = scheme_default(key->algorithm);
+    json_begin_array(writer, "SigningAlgorithms");
+    json_put_text(writer, NULL, schemes[first]);
+    for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++) {
+        if (scheme != first && scheme_fits(scheme, key->algorithm)) {
+            json_put_text(writer, NULL, schemes[scheme]);
+        }
+    }
+    json_end_array(writer);
+}
+
+void aws_put_algorithms(struct json_writer *writer, const struct key *key)
+{
+    const struct algorithm_info *info = algorithm_info(key->algorithm);
+    char mac[16];
+    if (key->purpose == PURPOSE_SIGN) {
+        put_schemes(writer, key);
+    } else if (key->purpose == PURPOSE_MAC) {
+        snprintf(mac, sizeof(mac), "HMAC_SHA_%zu", 8 * digest_len(info->digest));
+        json_begin_array(writer, "MacAlgorithms");
+        json_put_text(writer, NULL, mac);
+        json_end_array(writer);
+    } else {
+        json_begin_array(writer, "EncryptionAlgorithms");
+        json_put_text(writer, NULL,
+                      info->family == FAMILY_RSA ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT");
+        json_end_array(writer);
+    }
+}
+
+/* --- ids --- */
+
+/* What follows `arn:aws:kms:REGION:ACCOUNT:` of our account; a NULL span for another ARN. */
+static struct span resource_of(const struct gateway *gateway, struct span arn)
+{
+    size_t colons = 0, at = sizeof(ARN) - 1, account = at;
+    for (; at < arn.len && colons < 2; at++) {
+        if (arn.data[at] == ':') {
+            colons++;
+            account = colons == 1 ? at + 1 : account;
+        }
+    }
+    size_t len = colons == 2 ? at - 1 - account : 0;
+    bool ours = span_is(span_of(arn.data + account, len), gateway->config->aws.account);
+    return ours ? span_of(arn.data + at, arn.len - at) : span_of(NULL, 0);
+}
+
+static struct span after(struct span text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return span_of(text.data + len, text.len - len);
+}
+
+static const struct key *of_alias(const struct gateway *gateway, struct span name)
+{
+    struct alias alias;
+    if (name.len <= ALIAS_MAX && keystore_find_alias(gateway->store, name, &alias)) {
+        return keystore_find_id(gateway->store, alias.key);
+    }
+    return name_check(name).code == ERR_OK ? keystore_find(gateway->store, name) : NULL;
+}
+
+const struct key *aws_resolve(const struct gateway *gateway, struct span id)
+{
+    struct uuid uuid;
+    bool arn = span_starts(id, ARN);
+    struct span resource = arn ? resource_of(gateway, id) : id;
+    if (span_starts(resource, ALIAS)) {
+        return of_alias(gateway, after(resource, ALIAS));
+    }
+    if (arn && !span_starts(resource, KEY)) {
+        return NULL;
+    }
+    struct span text = arn ? after(resource, KEY) : resource;
+    return uuid_parse(text, &uuid).code == ERR_OK ? keystore_find_id(gateway->store, uuid) : NULL;
+}
+
+void aws_arn(const struct call *call, const struct key *key, char out[AWS_ARN_MAX])
+{
+    char id[UUID_TEXT_LEN + 1];
+    struct span region = aws_region(&call->exchange->request);
+    if (region.len == 0 || region.len > 32) {
+        region = span_text(REGION);
+    }
+    uuid_format(key->id, id);
+    snprintf(out, AWS_ARN_MAX, ARN "%.*s:%s:" KEY "%s", (int)region.len, (const char *)region.data,
+             call->gateway->config->aws.account, id);
+}

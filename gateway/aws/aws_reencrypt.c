@@ -1,0 +1,176 @@
+/* ReEncrypt: opened with one key and protected with another, and the plaintext stays here.
+ *
+ * Under the same key that is a rewrap. Under another one it takes the grant to open: who may
+ * protect with a key of their own could read it there. */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "gateway/aws/aws.h"
+#include "gateway/ops/choice.h"
+#include "gateway/ops/cipher.h"
+#include "gateway/ops/context.h"
+#include "gateway/ops/use_note.h"
+
+/* The one key that the ciphertext is moved to. */
+struct target {
+    const struct key *key;
+    struct call call; /* the request as the destination's operations see it */
+};
+
+static void target_clear(struct target *target)
+{
+    key_release(target->key);
+}
+
+static struct err read_context(const struct call *call, const struct key *key, const char *member,
+                               struct buf *out)
+{
+    const struct json_value *context = json_member(call->json.root, member);
+    bool has = context != NULL && json_is(context, JSON_ANY);
+    assert(key != NULL);
+    ENSURE(!has || json_is(context, JSON_OBJECT), ERR_INVALID_FIELD,
+           "%s must be an object of texts.", member);
+    ENSURE(!has || key->purpose == PURPOSE_ENCRYPT || json_count(context) == 0, ERR_INVALID_FIELD,
+           "%s is not supported by this key.", member);
+    return context_canonical(has ? context : NULL, out);
+}
+
+static struct err check_cipher(const struct key *key)
+{
+    assert(key != NULL);
+    ENSURE(key->purpose == PURPOSE_ENCRYPT || key->purpose == PURPOSE_DECRYPT,
+           ERR_UNSUPPORTED_OPERATION, "a key of purpose %s does not do this",
+           purpose_name(key->purpose));
+    return err_ok();
+}
+
+/* --- the source --- */
+
+static struct err read_source(struct batch *batch, struct item *item)
+{
+    struct call *call = batch->call;
+    const struct loose_field field = {"CiphertextBlob", LOOSE_BYTES, ENVELOPE_MAX, &item->input,
+                                      NULL};
+    TRY(check_cipher(call->key));
+    TRY(loose_read(call->json.root, &field, 1));
+    item_digest(item, buf_span(&item->input));
+    TRY(read_context(call, call->key, "SourceEncryptionContext", &item->context));
+    return cipher_read_blob(batch, item, BLOBS_ANY);
+}
+
+static struct err open_source(struct batch *batch, struct item *item)
+{
+    TRY(cipher_open(batch));
+    TRY(item->err);
+    return use_note_batch(batch);
+}
+
+/* --- the destination --- */
+
+static struct err find_target(struct call *call, struct target *out)
+{
+    struct span id = {0};
+    const struct loose_field field = {"DestinationKeyId", LOOSE_TEXT, 2048, &id, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    ENSURE(id.len > 0, ERR_INVALID_FIELD,
+           "1 validation error detected: Value null at 'destinationKeyId' failed to satisfy "
+           "constraint: Member must not be null");
+    out->key = aws_resolve(call->gateway, id);
+    out->call = *call;
+    out->call.key = out->key;
+    out->call.target = out->key != NULL ? span_text(out->key->name) : id;
+    return err_ok();
+}
+
+static struct err check_grants(struct call *call, const struct item *item,
+                               const struct target *target)
+{
+    bool same = target->key != NULL && uuid_equal(target->key->id, call->key->id);
+    const char *opening = item->type == ENVELOPE_DATA ? "decrypt" : "unwrap";
+    TRY(pipeline_grant_item(call, same ? "rewrap" : opening, call->json.root));
+    if (!same) {
+        TRY(pipeline_grant(call, "encrypt", target->call.target));
+    }
+    ENSURE(target->key != NULL, ERR_NOT_FOUND, "There is no such destination key.");
+    return check_cipher(target->key);
+}
+
+static struct err protect(struct target *target, struct item *from, struct batch *batch,
+                          struct item *to)
+{
+    struct call *call = &target->call;
+    to->object = call->json.root;
+    to->type = from->type;
+    buf_move(&to->input, &from->output);
+    TRY(read_context(call, target->key, "DestinationEncryptionContext", &to->context));
+    TRY(choice_primary(call, &batch->version));
+    TRY(cipher_protect(batch, TOKEN_ENCRYPT));
+    TRY(to->err);
+    return use_note_batch(batch);
+}
+
+/* --- the answer and the record --- */
+
+static struct err note(struct call *call, const struct item *from, const struct item *to,
+                       const struct target *target)
+{
+    struct json_writer writer = json_writer_on(&call->detail);
+    call->version = from->version->number;
+    call->has_digest = from->has_digest;
+    memcpy(call->digest, from->digest, SHA256_LEN);
+    json_begin_object(&writer, NULL);
+    json_put_text(&writer, "to_key", target->key->name);
+    json_put_integer(&writer, "to_version", to->version->number);
+    json_end_object(&writer);
+    return json_finish(&writer);
+}
+
+static const char *algorithm_name(const struct key *key)
+{
+    return key->purpose == PURPOSE_DECRYPT ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT";
+}
+
+static struct err reply(struct call *call, const struct target *target, const struct item *to)
+{
+    char arn[AWS_ARN_MAX];
+    struct envelope envelope;
+    struct span blob = buf_span(&to->output);
+    if (target->key->purpose == PURPOSE_DECRYPT) {
+        TRY(envelope_decode(blob, &envelope));
+        blob = envelope.body;
+    }
+    struct json_writer writer = aws_begin(call);
+    json_put_bytes(&writer, "CiphertextBlob", blob);
+    aws_arn(call, call->key, arn);
+    json_put_text(&writer, "SourceKeyId", arn);
+    aws_arn(call, target->key, arn);
+    json_put_text(&writer, "KeyId", arn);
+    json_put_text(&writer, "SourceEncryptionAlgorithm", algorithm_name(call->key));
+    json_put_text(&writer, "DestinationEncryptionAlgorithm", algorithm_name(target->key));
+    return aws_end(&writer);
+}
+
+static struct err run(struct call *call, struct target *target, struct item *from, struct item *to)
+{
+    static const struct verb opens = {.use = VERB_OPENS};
+    static const struct verb protects = {.use = VERB_PROTECTS};
+    struct batch source = {.call = call, .verb = &opens, .items = from, .count = 1};
+    struct batch destination = {.call = &target->call, .verb = &protects, .items = to, .count = 1};
+    TRY(read_source(&source, from));
+    TRY(find_target(call, target));
+    TRY(check_grants(call, from, target));
+    TRY(aws_refuse_dry(call->json.root));
+    TRY(open_source(&source, from));
+    TRY(protect(target, from, &destination, to));
+    TRY(note(call, from, to, target));
+    return reply(call, target, to);
+}
+
+struct err aws_reencrypt(struct call *call)
+{
+    CLEANUP(target_clear) struct target target = {0};
+    CLEANUP(item_clear) struct item from = {.object = call->json.root};
+    CLEANUP(item_clear) struct item to = {0};
+    TRY(aws_check_usable(call));
+    return run(call, &target, &from, &to);
+}

@@ -1,0 +1,95 @@
+/* EnableKeyRotation and its like. AWS rotates once in so many days, which is our `every`. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "gateway/aws/aws.h"
+#include "gateway/ops/core_ops.h"
+
+#define DAY_S        INT64_C(86400)
+#define DAYS_DEFAULT 365
+#define DAYS_LEAST   90
+#define DAYS_MOST    2560
+
+static struct err set_every(struct call *call, int64_t days)
+{
+    CLEANUP(buf_clear) struct buf body = {.max = BUF_MAX_DEFAULT};
+    char text[CLOCK_TEXT_MAX] = "0s";
+    if (days * DAY_S == call->key->facts.rotation.every) {
+        return aws_reply_nothing(call);
+    }
+    if (days != 0) {
+        snprintf(text, sizeof(text), "%lldd", (long long)days);
+    }
+    struct json_writer writer = json_writer_on(&body);
+    json_begin_object(&writer, NULL);
+    json_begin_object(&writer, "rotation");
+    json_put_text(&writer, "every", text);
+    json_end_object(&writer);
+    json_end_object(&writer);
+    TRY(json_finish(&writer));
+    TRY(aws_take_body(call, buf_span(&body)));
+    TRY(op_key_update(call));
+    return aws_reply_nothing(call);
+}
+
+struct err aws_enable_rotation(struct call *call)
+{
+    int64_t days = DAYS_DEFAULT;
+    const struct loose_field field = {"RotationPeriodInDays", LOOSE_INTEGER, 0, &days, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    ENSURE(days >= DAYS_LEAST && days <= DAYS_MOST, ERR_INVALID_FIELD,
+           "RotationPeriodInDays is from %d to %d.", DAYS_LEAST, DAYS_MOST);
+    return set_every(call, days);
+}
+
+struct err aws_disable_rotation(struct call *call)
+{
+    return set_every(call, 0);
+}
+
+struct err aws_rotation_status(struct call *call)
+{
+    const struct key *key = call->key;
+    const struct version *primary = key_primary(key);
+    int64_t every = key->facts.rotation.every;
+    struct json_writer writer = aws_begin(call);
+    json_put_flag(&writer, "KeyRotationEnabled", every != 0);
+    aws_put_key_id(call, &writer);
+    if (every != 0) {
+        json_put_integer(&writer, "RotationPeriodInDays", every / DAY_S);
+    }
+    if (every != 0 && primary != NULL) {
+        aws_put_time(&writer, "NextRotationDate", primary->activated_at + every * 1000);
+    }
+    return aws_end(&writer);
+}
+
+struct err aws_rotate_now(struct call *call)
+{
+    json_clear(&call->json);
+    TRY(op_key_rotate(call));
+    buf_reset(&call->exchange->reply.body);
+    struct json_writer writer = aws_begin(call);
+    aws_put_key_id(call, &writer);
+    return aws_end(&writer);
+}
+
+/* The first version is no rotation. */
+struct err aws_list_rotations(struct call *call)
+{
+    const struct key *key = call->key;
+    struct json_writer writer = aws_begin(call);
+    json_begin_array(&writer, "Rotations");
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (key->versions[i].number > 1 && key->versions[i].activated_at != 0) {
+            json_begin_object(&writer, NULL);
+            aws_put_key_id(call, &writer);
+            aws_put_time(&writer, "RotationDate", key->versions[i].activated_at);
+            json_put_text(&writer, "RotationType",
+                          key->facts.rotation.every != 0 ? "AUTOMATIC" : "ON_DEMAND");
+            json_end_object(&writer);
+        }
+    }
+    json_end_array(&writer);
+    json_put_flag(&writer, "Truncated", false);
+    return aws_end(&writer);
+}

@@ -1,0 +1,136 @@
+/* EnableKey, DisableKey, ScheduleKeyDeletion and CancelKeyDeletion. AWS has these for a key as a
+ * whole, so each moves every version that it concerns; the lifecycle decides about each. */
+#include "base/mem.h"
+#include "gateway/aws/aws.h"
+#include "gateway/ops/moves.h"
+
+#define DAY_S      INT64_C(86400)
+#define DAYS_LEAST 7
+#define DAYS_MOST  30
+#define REASON_MAX (PRINCIPAL_MAX + 64)
+
+static struct err move(const struct call *call, const struct version *version, enum move_verb verb)
+{
+    const struct move_request request = {.verb = verb};
+    return move_version(call, version->number, &request);
+}
+
+static struct err note(struct call *call, enum move_verb verb)
+{
+    struct json_writer writer = json_writer_on(&call->detail);
+    json_begin_object(&writer, NULL);
+    json_put_text(&writer, "verb", move_verb_name(verb));
+    json_put_flag(&writer, "all_versions", true);
+    json_end_object(&writer);
+    TRY(json_finish(&writer));
+    return call_intent(call);
+}
+
+static struct err refuse_ending(const struct call *call)
+{
+    char arn[AWS_ARN_MAX];
+    int64_t at = 0;
+    aws_arn(call, call->key, arn);
+    ENSURE(!aws_key_is_ending(call->key, &at), ERR_INVALID_STATE, "%s is pending deletion.", arn);
+    return err_ok();
+}
+
+/* --- enable, disable --- */
+
+struct err aws_disable(struct call *call)
+{
+    const struct key *key = call->key;
+    TRY(refuse_ending(call));
+    TRY(note(call, MOVE_DISABLE));
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (lifecycle_opens(key->versions[i].state)) {
+            TRY(move(call, &key->versions[i], MOVE_DISABLE));
+        }
+    }
+    return aws_reply_nothing(call);
+}
+
+/* Newest first, so that the one that was the primary is so again. */
+struct err aws_enable(struct call *call)
+{
+    const struct key *key = call->key;
+    TRY(refuse_ending(call));
+    TRY(note(call, MOVE_ENABLE));
+    for (size_t i = key->version_count; i > 0; i--) {
+        if (key->versions[i - 1].state == VERSION_DISABLED) {
+            TRY(move(call, &key->versions[i - 1], MOVE_ENABLE));
+        }
+    }
+    return aws_reply_nothing(call);
+}
+
+/* --- deletion --- */
+
+/* What still serves is disabled first, as the lifecycle asks. Who schedules a key's deletion in
+ * AWS's words means it whole, used or not; it can be cancelled until then. */
+static struct err schedule(struct call *call, const struct version *version, int64_t after_s)
+{
+    char reason[REASON_MAX];
+    bool gone = version->state == VERSION_DESTROY_SCHEDULED || version->state == VERSION_DESTROYED;
+    if (gone) {
+        return err_ok();
+    }
+    if (version->state == VERSION_ACTIVE || version->state == VERSION_RETIRING) {
+        TRY(move(call, version, MOVE_DISABLE));
+    }
+    snprintf(reason, sizeof(reason), "deletion of the key scheduled by %s", call->principal);
+    const struct move_request request = {
+        .verb = MOVE_SCHEDULE_DESTROY, .reason = reason, .after_s = after_s, .despite_use = true};
+    return move_version(call, version->number, &request);
+}
+
+static struct err reply_deletion(struct call *call, int64_t days)
+{
+    int64_t at = 0;
+    CLEANUP(key_release_at)
+    const struct key *key = keystore_find(call->gateway->store, call->target);
+    ENSURE(key != NULL, ERR_INTERNAL, "The key is gone.");
+    (void)aws_key_is_ending(key, &at);
+    struct json_writer writer = aws_begin(call);
+    aws_put_key_id(call, &writer);
+    json_put_text(&writer, "KeyState", "PendingDeletion");
+    aws_put_time(&writer, "DeletionDate", at);
+    json_put_integer(&writer, "PendingWindowInDays", days);
+    return aws_end(&writer);
+}
+
+struct err aws_schedule_deletion(struct call *call)
+{
+    int64_t days = DAYS_MOST;
+    const struct key *key = call->key;
+    const struct loose_field field = {"PendingWindowInDays", LOOSE_INTEGER, 0, &days, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    ENSURE(days >= DAYS_LEAST && days <= DAYS_MOST, ERR_INVALID_FIELD,
+           "PendingWindowInDays is from %d to %d.", DAYS_LEAST, DAYS_MOST);
+    ENSURE(key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
+           "What this key protects is destroyed with the approval of %u people only.",
+           key->facts.approval.m);
+    TRY(refuse_ending(call));
+    TRY(pipeline_grant(call, "disable", call->target));
+    TRY(note(call, MOVE_SCHEDULE_DESTROY));
+    for (size_t i = 0; i < key->version_count; i++) {
+        TRY(schedule(call, &key->versions[i], days * DAY_S));
+    }
+    return reply_deletion(call, days);
+}
+
+struct err aws_cancel_deletion(struct call *call)
+{
+    int64_t at = 0;
+    const struct key *key = call->key;
+    ENSURE(aws_key_is_ending(key, &at), ERR_INVALID_STATE, "The key is not pending deletion.");
+    TRY(note(call, MOVE_CANCEL_DESTROY));
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (key->versions[i].state == VERSION_DESTROY_SCHEDULED) {
+            TRY(move(call, &key->versions[i], MOVE_CANCEL_DESTROY));
+        }
+    }
+    struct json_writer writer = aws_begin(call);
+    aws_put_key_id(call, &writer);
+    return aws_end(&writer);
+}

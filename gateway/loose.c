@@ -1,0 +1,127 @@
+/* Fields of weak types. */
+#include "gateway/loose.h"
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "base/mem.h"
+
+static struct err wrong(const struct loose_field *field, const char *what)
+{
+    return err_new(ERR_INVALID_FIELD, __func__, "field '%s' is not %s", field->name, what);
+}
+
+static bool digits(struct span text, int64_t *out)
+{
+    int64_t value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || value > INT64_MAX / 100) {
+            return false;
+        }
+        value = value * 10 + (text.data[i] - '0');
+    }
+    *out = value;
+    return text.len > 0;
+}
+
+static bool integer_of(const struct json_value *value, int64_t *out)
+{
+    struct span text;
+    return json_as_integer(value, out) || (json_as_text(value, &text) && digits(text, out));
+}
+
+static bool flag_of(const struct json_value *value, bool *out)
+{
+    int64_t number = 0;
+    struct span text;
+    if (json_as_flag(value, out)) {
+        return true;
+    }
+    if (integer_of(value, &number) && (number == 0 || number == 1)) {
+        *out = number == 1;
+        return true;
+    }
+    if (!json_as_text(value, &text)) {
+        return false;
+    }
+    *out = span_is(text, "true");
+    return *out || span_is(text, "false") || text.len == 0;
+}
+
+static bool seconds_of(const struct json_value *value, int64_t *out)
+{
+    struct span text;
+    int64_t number = 0;
+    if (integer_of(value, &number)) {
+        *out = number >= 0 ? number : *out;
+        return number >= 0;
+    }
+    return json_as_text(value, &text) && clock_parse_duration(text, out).code == ERR_OK;
+}
+
+static struct err read_text(const struct loose_field *field, const struct json_value *value)
+{
+    struct span *out = field->out;
+    if (!json_as_text(value, out)) {
+        return wrong(field, "a text");
+    }
+    ENSURE(field->max == 0 || out->len <= field->max, ERR_TOO_LARGE,
+           "field '%s' has more than %zu bytes", field->name, field->max);
+    return err_ok();
+}
+
+static struct err read_bytes(const struct loose_field *field, const struct json_value *value)
+{
+    struct span text;
+    struct buf *out = field->out;
+    if (!json_as_text(value, &text)) {
+        return wrong(field, "a text");
+    }
+    buf_init(out, field->max != 0 ? field->max : BUF_MAX_DEFAULT);
+    struct err err = base64_decode(text, out);
+    ENSURE(err.code != ERR_TOO_LARGE, ERR_TOO_LARGE, "field '%s' has more than %zu bytes",
+           field->name, field->max);
+    ENSURE(err.code == ERR_OK, ERR_INVALID_BASE64, "field '%s' is not strict base64 (RFC 4648)",
+           field->name);
+    return err_ok();
+}
+
+static struct err read_field(const struct loose_field *field, const struct json_value *value)
+{
+    switch (field->kind) {
+    case LOOSE_TEXT:
+        return read_text(field, value);
+    case LOOSE_BYTES:
+        return read_bytes(field, value);
+    case LOOSE_INTEGER:
+        return integer_of(value, field->out) ? err_ok() : wrong(field, "a whole number");
+    case LOOSE_FLAG:
+        return flag_of(value, field->out) ? err_ok() : wrong(field, "true or false");
+    case LOOSE_SECONDS:
+        return seconds_of(value, field->out) ? err_ok()
+                                             : wrong(field, "seconds or a duration such as 24h");
+    }
+    return err_new(ERR_INTERNAL, __func__, "no such kind of field");
+}
+
+static const struct json_value *present(const struct json_value *object, const char *name)
+{
+    const struct json_value *value = object != NULL ? json_member(object, name) : NULL;
+    return value != NULL && json_is(value, JSON_ANY) ? value : NULL;
+}
+
+struct err loose_read(const struct json_value *object, const struct loose_field *fields,
+                      size_t count)
+{
+    ENSURE(object == NULL || json_is(object, JSON_OBJECT), ERR_INVALID_FIELD,
+           "an item of 'batch_input' is not an object");
+    for (size_t i = 0; i < count; i++) {
+        const struct json_value *value = present(object, fields[i].name);
+        if (fields[i].present != NULL) {
+            *fields[i].present = value != NULL;
+        }
+        if (value != NULL) {
+            TRY(read_field(&fields[i], value));
+        }
+    }
+    return err_ok();
+}
