@@ -46,6 +46,7 @@ command_handler data_encrypt, data_decrypt, data_data_key, data_unwrap, data_rew
 command_handler rewrap_rewrap;
 command_handler sign_sign, sign_verify, sign_mac, sign_verify_mac, sign_jwt;
 command_handler access_token_create, access_token_revoke, access_token_list, access_whoami;
+command_handler access_key_create, access_key_revoke, access_key_list;
 command_handler status_status, status_tokens, status_random, status_jwks, status_audit_tail;
 command_handler grant_list, grant_show, grant_put, grant_delete, grant_apply, grant_authorize;
 command_handler lint_lint;

@@ -185,4 +185,6 @@ const struct option_row option_rows[OPTION_COUNT] = {
     [OPTION_VOTER_KEY] = {"voter-key", "FILE", .help = "a voter's private key; may be repeated",
                           REPEATED(voter_keys)},
     [OPTION_WAIT] = {"wait", NULL, .help = "wait for people to vote instead"},
+    [OPTION_SUBJECT] = {"subject", "NAME",
+                        .help = "whose requests it signs: token:NAME (default: its own name)"},
 };

@@ -100,6 +100,7 @@ enum option_id {
     OPTION_TYPED,
     OPTION_VOTER_KEY,
     OPTION_WAIT,
+    OPTION_SUBJECT,
     OPTION_COUNT
 };
 

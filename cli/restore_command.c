@@ -28,7 +28,7 @@ static const char *command_again(const char *operation)
         {"create", "hsmgate token inventory"},
         {"update", "hsmgate key update"},
         {"manage-grants", "hsmgate grant list"},
-        {"manage-tokens", "hsmgate token list"},
+        {"manage-tokens", "hsmgate token list, hsmgate access-key list"},
     };
     for (size_t i = 0; i < ARRAY_LEN(commands_again); i++) {
         if (strcmp(operation, commands_again[i].operation) == 0) {

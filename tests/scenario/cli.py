@@ -1,4 +1,5 @@
 """The command line against the real daemon: every command, what it prints, its exit status, its files, and what it says when something is wrong."""
+import configparser
 import contextlib
 import hashlib
 import http.server
@@ -16,6 +17,7 @@ import jwt as pyjwt
 import pytest
 from jwcrypto import jwk
 
+import sigv4
 from daemon import until
 from gateway import Gateway, b64, programs, unb64
 
@@ -315,6 +317,40 @@ def test_tokens_are_shown_once_and_revoked(shell, tmp_path):
     assert shell.json("token", "revoke", "filed") == {}
 
 
+def test_access_keys_are_written_once_and_revoked(shell, tmp_path):
+    def sign():
+        """Error of a signed request with what stands in the file, as AWS's tools read it."""
+        read = configparser.RawConfigParser()
+        read.read(tmp_path / "credentials")
+        assert read.sections() == ["default"] and set(read["default"]) == {"aws_access_key_id", "aws_secret_access_key"}
+        headers = {"Host": shell.gateway.address.split("//")[1], "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "TrentService.DescribeKey"}
+        signed = sigv4.sign("POST", "/", headers, b'{"KeyId":"alias/cli/enc/aes"}', *read["default"].values())
+        answer = shell.gateway.call("POST", "/", b'{"KeyId":"alias/cli/enc/aes"}', token="", headers=signed)
+        return answer.json["__type"]
+    made = shell.run("access-key", "create", "orders-aws", "--subject", "orders", "--ttl", "1h", "--out", "credentials")
+    text = (tmp_path / "credentials").read_text()
+    found = re.fullmatch(r"\[default\]\naws_access_key_id = (HGAK[A-Z2-7]{16})\naws_secret_access_key = ([A-Za-z0-9+/]{40})\n", text)
+    assert found and mode(tmp_path / "credentials") == 0o600
+    assert made.stdout == b"" and re.fullmatch(rf"access key {found[1]} of token:orders, valid until 20.*; its secret is not shown again\n", made.stderr.decode())
+    assert sign() == "AccessDeniedException" and shell.gateway.records()[-1]["principal"] == "token:orders"
+    listed = shell.text("access-key", "list")
+    assert listed.splitlines()[0].split() == ["NAME", "ACCESS", "KEY", "SUBJECT", "EXPIRES", "LAST", "USED"]
+    assert re.search(rf"^orders-aws +{found[1]} +orders +20\S+ +20\S+$", listed, re.M) and "admin-aws" in listed
+    assert found[2] not in listed and not re.search("^admin ", listed, re.M), "a bearer token"
+    assert "orders-aws" not in shell.text("token", "list") and "orders-aws" not in {t["name"] for t in shell.json("token", "list")["tokens"]}
+    shown = {t["name"]: t for t in shell.json("access-key", "list")["tokens"]}
+    assert shown["orders-aws"]["access_key_id"] == found[1] and "admin" not in shown
+    assert "(conflict)" in shell.fails("access-key", "create", "orders-aws", "--ttl", "1h", "--out", "other") and not (tmp_path / "other").exists()
+    assert "(invalid_name)" in shell.fails("access-key", "create", "a/b", "--ttl", "1h", "--out", "other")
+    assert shell.text("access-key", "revoke", "orders-aws") == "revoked access key orders-aws\n"
+    assert sign() == "UnrecognizedClientException" and "orders-aws" not in shell.text("access-key", "list")
+    assert "(not_found)" in shell.fails("access-key", "revoke", "orders-aws")
+    assert shell.text("access-key", "create", "piped", "--ttl", "1h", "--out", "-").startswith("[default]\naws_access_key_id = HGAK")
+    shell.run("access-key", "create", "filed", "--ttl", "1h", "--json", "--out", "filed")
+    assert json.loads((tmp_path / "filed").read_text())["subject"] == "filed" and mode(tmp_path / "filed") == 0o600
+    assert shell.json("access-key", "revoke", "filed") == {} and shell.json("access-key", "revoke", "piped") == {}
+
+
 def test_status_and_tokens(shell):
     text = shell.text("status")
     assert text.startswith(f"{shell.gateway.address}: ready\nversion ") and re.search(r"^dev +ready +hsmgate-dev ", text, re.M)
@@ -402,6 +438,7 @@ def test_wrong_usage_is_status_2(shell):
     assert "there is no command 'key frobnicate'" in shell.fails("key", "frobnicate", status=2)
     for args, said in [(("key", "show"), "NAME is missing"), (("key", "show", "a/b", "c/d"), "too many arguments"), (("sign", "a/b", "--nonsense"), "--nonsense"),
                        (("key", "create", "a/b", "--owner", "me"), "--algorithm"), (("key", "retire", "a/b"), "hsmgate key retire a/b@1"), (("token", "create", "x"), "--ttl"), (("verify", "a/b"), "--signature"),
+                       (("access-key", "create", "x", "--ttl", "1h"), "--out"), (("token", "create", "x", "--ttl", "1h", "--subject", "y"), "--subject"),
                        (("random", "--bytes", "many"), "whole number"), (("encrypt", "a/b", "--context", "x"), "NAME=VALUE"), (("data-key", "a/b", "--in", "x"), "--in")]:
         error = shell.fails(*args, status=2)
         assert said in error and "--help" in error, error
@@ -549,7 +586,8 @@ def test_completion(shell, tmp_path):
         return subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
     assert {"key", "token", "tokens", "sign"} <= set(complete(""))
     assert complete("key", "cr") == ["create"]
-    assert complete("token", "re") == ["revoke"]
+    assert complete("token", "re") == complete("access-key", "re") == ["revoke"]
+    assert complete("access-key", "create", "x", "--su") == ["--subject"]
     assert complete("sign", "a/b", "--sch") == ["--scheme"]
     assert complete("key", "create", "a/b", "--alg") == ["--algorithm"]
     assert complete("sign", "a/b", "--in", "comp") == ["completion"]

@@ -7,7 +7,7 @@ target_compile_definitions(test_cli_manual PRIVATE HSMGATE_MANUAL="${CMAKE_SOURC
 add_library(cli_stub OBJECT lib/http_stub.c)
 target_link_libraries(cli_stub PUBLIC hsmgate_base)
 target_include_directories(cli_stub PRIVATE ${CMAKE_SOURCE_DIR} lib)
-foreach(name backup bulk_run drill key_show moves plan rotation)
+foreach(name access backup bulk_run drill key_show moves plan rotation)
   hsmgate_unit_test(test_cli_${name} hsmgate_cli cli_stub)
 endforeach()
 # Those with threads also run under the thread sanitizer.

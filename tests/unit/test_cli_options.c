@@ -43,6 +43,8 @@ static void test_finds_commands(void **state)
         {"sign a/b", "sign", 1},
         {"token create", "token create", 2},
         {"tokens", "tokens", 1},
+        {"access-key list", "access-key list", 2},
+        {"access key list", NULL, 0},
         {"audit tail", "audit tail", 2},
         {"key", NULL, 0},
         {"key creat", NULL, 0},
@@ -233,6 +235,12 @@ static void test_refuses_wrong_usage(void **state)
         "verify a/b",                                           /* --signature */
         "verify-mac a/b",                                       /* --mac */
         "token create bob",                                     /* --ttl */
+        "access-key create bob --out x",                        /* likewise */
+        "access-key create bob --ttl 1h",                       /* --out: never by chance */
+        "access-key create --ttl 1h --out x",                   /* whose? */
+        "access-key revoke",                                    /* which one? */
+        "access-key list bob",                                  /* takes none */
+        "token create bob --ttl 1h --subject ann",              /* of access keys only */
         "data-key a/b --bytes many",                            /* not a number */
         "data-key a/b --bytes 16x",                             /* a number and more */
         "data-key a/b --bytes 99999999999999999999",            /* too large a number */

@@ -535,6 +535,26 @@ static void principals_can_be_proved(void **state)
     }
 }
 
+/* An access key proves its subject, whatever its own name. */
+static void access_keys_prove_their_subject(void **state)
+{
+    (void)state;
+    const struct bearer key = {.name = "app-aws",
+                               .access_key = "HGAKABCDEFGH23456789",
+                               .subject = "app",
+                               .expires_at = NOW + 90 * DAY};
+    const struct world worlds[] = {
+        {.name = "its subject",
+         .grants = {{.id = "g", .principal = "token:app"}},
+         .bearers = {key}},
+        {.name = "its name",
+         .grants = {{.id = "g", .principal = "token:app-aws"}},
+         .bearers = {key},
+         .wanted = {NOBODY}},
+    };
+    check_all(worlds, ARRAY_LEN(worlds));
+}
+
 #define DUAL(severity, id)                                             \
     {                                                                  \
         severity, "use-and-management", id, "hsmgate grant delete " id \
@@ -610,6 +630,34 @@ static void tokens_end_and_are_replaced(void **state)
                     {'w', "token-without-end", "root", "hsmgate token revoke root"},
                     {'n', "administrator-token", "root", "hsmgate token revoke root"}}},
         {.name = "nothing at all"},
+    };
+    check_all(worlds, ARRAY_LEN(worlds));
+}
+
+#define ACCESS_KEY(key_name, whose, ends)                                         \
+    {                                                                             \
+        .name = key_name, .access_key = "HGAKABCDEFGH23456789", .subject = whose, \
+        .expires_at = (ends)                                                      \
+    }
+#define REVOKE_KEY(key_name) "hsmgate access-key revoke " key_name
+
+/* Not by bearer tokens: their clients sign. */
+static void access_keys_are_replaced_by_access_keys(void **state)
+{
+    (void)state;
+    const struct world worlds[] = {
+        {.name = "soon",
+         .bearers = {ACCESS_KEY("app-aws", "app", NOW + 14 * DAY)},
+         .wanted = {{'w', "token-about-to-expire", "app-aws",
+                     REVOKE_KEY("app-aws") " && hsmgate access-key create app-aws --subject app"
+                                           " --ttl 90d --out app-aws.credentials"}}},
+        {.name = "over",
+         .bearers = {ACCESS_KEY("app-aws", "app", NOW)},
+         .wanted = {{'n', "token-expired", "app-aws", REVOKE_KEY("app-aws")}}},
+        {.name = "an administrator's, by its subject",
+         .bearers = {ACCESS_KEY("app-aws", "root", NOW + 90 * DAY)},
+         .wanted = {{'n', "administrator-token", "app-aws", REVOKE_KEY("app-aws")}}},
+        {.name = "nobody's, by its name", .bearers = {ACCESS_KEY("root", "app", NOW + 90 * DAY)}},
     };
     check_all(worlds, ARRAY_LEN(worlds));
 }
@@ -694,8 +742,10 @@ int main(void)
         cmocka_unit_test(grants_are_used_or_go),
         cmocka_unit_test(people_leave),
         cmocka_unit_test(principals_can_be_proved),
+        cmocka_unit_test(access_keys_prove_their_subject),
         cmocka_unit_test(use_and_management_are_apart),
         cmocka_unit_test(tokens_end_and_are_replaced),
+        cmocka_unit_test(access_keys_are_replaced_by_access_keys),
         cmocka_unit_test(quorums_can_decide),
         cmocka_unit_test(severities_have_names),
     };
