@@ -57,7 +57,7 @@ void http_shape_fields(const struct http_head *head, struct http_fields *out);
 MUST_USE struct err http_shape_framing(const struct http_fields *found, size_t body_max);
 /* Exactly HTTP/1.1: ERR_INVALID_HTTP. */
 MUST_USE struct err http_shape_version(const char *version);
-/* ERR_METHOD_NOT_ALLOWED for one that no route has. */
+/* HEAD is GET. ERR_METHOD_NOT_ALLOWED for one that no route has. */
 MUST_USE struct err http_shape_method(const char *method, enum method *out);
 /* Whether a query, or a target, has few enough parameters for the library's memory. */
 bool http_shape_parameters(struct span query);

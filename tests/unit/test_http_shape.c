@@ -173,7 +173,9 @@ static void test_version_and_method(void **state)
         assert_int_equal(http_shape_method(method_name(i), &method).code, ERR_OK);
         assert_int_equal(method, i);
     }
-    assert_int_equal(http_shape_method("HEAD", &method).code, ERR_METHOD_NOT_ALLOWED);
+    assert_int_equal(http_shape_method("HEAD", &method).code, ERR_OK);
+    assert_int_equal(method, METHOD_GET);
+    assert_int_equal(http_shape_method("TRACE", &method).code, ERR_METHOD_NOT_ALLOWED);
     assert_int_equal(http_shape_method("Get", &method).code, ERR_METHOD_NOT_ALLOWED);
 }
 
