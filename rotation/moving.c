@@ -167,12 +167,11 @@ struct err rotation_check_unused(const struct rotation *rotation, const struct v
 }
 
 /* Its own rule is in the material itself, and the key's may have come later. */
-static struct err check_permitted(const struct moving *moving)
+struct err rotation_check_unruled(const struct key *key, const struct version *version)
 {
-    const struct version *version = moving->version;
-    bool ruled = moving->key->facts.approval.m > 0 ||
+    bool ruled = key->facts.approval.m > 0 ||
                  approval_m_of(span_of(version->cka_id, version->cka_id_len)) > 0;
-    ENSURE(!ruled || moving->request->permission != NULL, ERR_APPROVAL_REQUIRED,
+    ENSURE(!ruled, ERR_APPROVAL_REQUIRED,
            "a quorum has to agree that version %u is destroyed: ask with `hsmgate break-glass "
            "request-destroy`",
            version->number);
@@ -181,7 +180,9 @@ static struct err check_permitted(const struct moving *moving)
 
 static struct err schedule_destroy(const struct moving *moving, struct version_move *move)
 {
-    TRY(check_permitted(moving));
+    if (moving->request->permission == NULL) {
+        TRY(rotation_check_unruled(moving->key, moving->version));
+    }
     if (!moving->request->despite_use) {
         TRY(rotation_check_unused(moving->rotation, moving->version, moving->moment->now));
     }

@@ -226,6 +226,9 @@ struct move_request {
  * far as that was recorded. ERR_INVALID_STATE says when it was, or that nobody knows. */
 MUST_USE struct err rotation_check_unused(const struct rotation *rotation,
                                           const struct version *version, int64_t now);
+/* Whether a version may be destroyed without a permission: neither the key nor the material has a
+ * rule. ERR_APPROVAL_REQUIRED. */
+MUST_USE struct err rotation_check_unruled(const struct key *key, const struct version *version);
 /* Moves one version as a person asks. ERR_NOT_FOUND; ERR_INVALID_STATE names what is allowed, or
  * the use within the look-back that forbids a destruction; ERR_APPROVAL_REQUIRED to destroy without
  * permission what demands approvals. MOVE_CONFIRM_DESTROY needs the token. */

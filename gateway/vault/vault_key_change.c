@@ -22,6 +22,13 @@ static struct err move(struct call *call, uint32_t number, enum move_verb verb, 
     return move_version(call, number, &request);
 }
 
+/* A name that was deleted is no key to a client. */
+static struct err check_there(const struct call *call)
+{
+    ENSURE(!vault_key_is_gone(call->key), ERR_NOT_FOUND, "no key with this name: it was deleted");
+    return err_ok();
+}
+
 static struct err note(struct call *call, const char *name, int64_t value)
 {
     struct json_writer writer = json_writer_on(&call->detail);
@@ -145,6 +152,7 @@ struct err vault_key_config(struct call *call)
 {
     struct settings settings = {0};
     CLEANUP(buf_clear) struct buf body = {.max = BUF_MAX_DEFAULT};
+    TRY(check_there(call));
     TRY(read_settings(call, &settings));
     TRY(update_body(call, &settings, &body));
     bool moves = changes_least(call, &settings);
@@ -164,6 +172,7 @@ struct err vault_key_config(struct call *call)
 
 struct err vault_key_rotate(struct call *call)
 {
+    TRY(check_there(call));
     json_clear(&call->json);
     TRY(op_key_rotate(call));
     CLEANUP(key_release_at)
@@ -191,14 +200,18 @@ static struct err destroy(struct call *call, const struct version *version, cons
     return move(call, version->number, MOVE_SCHEDULE_DESTROY, reason, despite_use);
 }
 
-/* Before anything is changed: nobody needs what goes, or the caller says that it goes all the same.
- */
-static struct err check_unused(const struct call *call, int64_t least)
+/* Before anything is changed: no quorum is asked for what goes, and nobody needs it, or the caller
+ * says that it goes all the same. */
+static struct err check_below(const struct call *call, int64_t least, bool despite_use)
 {
     const struct key *key = call->key;
     for (size_t i = 0; i < key->version_count; i++) {
         const struct version *version = &key->versions[i];
-        if ((int64_t)version->number < least && is_destroyable(version)) {
+        if ((int64_t)version->number >= least || !is_destroyable(version)) {
+            continue;
+        }
+        TRY(rotation_check_unruled(key, version));
+        if (!despite_use) {
             TRY(rotation_check_unused(&call->gateway->rotation, version, call->now_ms));
         }
     }
@@ -219,9 +232,7 @@ struct err vault_key_trim(struct call *call)
     ENSURE(least >= 1 && least <= (int64_t)vault_min_decryption(key), ERR_INVALID_FIELD,
            "min_available_version must be from 1 to min_decryption_version, which is %u",
            vault_min_decryption(key));
-    if (!despite_use) {
-        TRY(check_unused(call, least));
-    }
+    TRY(check_below(call, least, despite_use));
     snprintf(reason, sizeof(reason), "trimmed by %s", call->principal);
     TRY(note(call, fields[0].name, least));
     TRY(call_intent(call));
@@ -240,9 +251,7 @@ struct err vault_key_delete(struct call *call)
     const struct key *key = call->key;
     ENSURE(vault_deletion_allowed(key), ERR_UNSUPPORTED_OPERATION,
            "deletion is not allowed for this key: set deletion_allowed in its config first");
-    ENSURE(key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
-           "What this key protects is destroyed with the approval of %u people only.",
-           key->facts.approval.m);
+    TRY(check_below(call, INT64_MAX, true));
     TRY(pipeline_grant(call, "disable", call->target));
     snprintf(reason, sizeof(reason), "deleted by %s, as deletion_allowed says", call->principal);
     TRY(note(call, "versions", (int64_t)key->version_count));
