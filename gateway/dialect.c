@@ -58,6 +58,11 @@ const struct dialect *dialect_of(const struct gateway *gateway, const struct req
     return dialects[i];
 }
 
+bool dialect_is_urgent(const struct request *request)
+{
+    return route_is_urgent(request) || vault_is_urgent(request);
+}
+
 void dialect_refuse(void *gateway, struct exchange *exchange, const struct err *err)
 {
     dialect_of(gateway, &exchange->request)->refuse(exchange, NULL, err);

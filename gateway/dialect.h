@@ -37,6 +37,9 @@ extern const struct dialect dialect_native;
 /* Never NULL. */
 const struct dialect *dialect_of(const struct gateway *gateway, const struct request *request);
 
+/* Whether the state of the gateway is asked, in any dialect. */
+bool dialect_is_urgent(const struct request *request);
+
 /* server_refuser: in the words of the dialect that the request is in; `gateway` is one. */
 void dialect_refuse(void *gateway, struct exchange *exchange, const struct err *err);
 

@@ -1,16 +1,20 @@
 /* Fields of weak types. */
 #include "gateway/loose.h"
 
-#include "base/clock.h"
+#include <ctype.h>
+
 #include "base/encoding.h"
 #include "base/mem.h"
+
+#define BOOL_WORDS 6
+#define LONGEST    (INT64_C(36500) * 86400) /* seconds: as clock_parse_duration */
 
 static struct err wrong(const struct loose_field *field, const char *what)
 {
     return err_new(ERR_INVALID_FIELD, __func__, "field '%s' is not %s", field->name, what);
 }
 
-static bool digits(struct span text, int64_t *out)
+bool loose_digits(struct span text, int64_t *out)
 {
     int64_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -26,7 +30,28 @@ static bool digits(struct span text, int64_t *out)
 static bool integer_of(const struct json_value *value, int64_t *out)
 {
     struct span text;
-    return json_as_integer(value, out) || (json_as_text(value, &text) && digits(text, out));
+    return json_as_integer(value, out) || (json_as_text(value, &text) && loose_digits(text, out));
+}
+
+static bool is_one_of(struct span word, const char *const words[BOOL_WORDS])
+{
+    for (size_t i = 0; i < BOOL_WORDS; i++) {
+        if (span_is(word, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool loose_is_true(struct span word)
+{
+    return is_one_of(word, (const char *const[]){"1", "t", "T", "true", "True", "TRUE"});
+}
+
+static bool is_false(struct span word)
+{
+    return word.len == 0 ||
+           is_one_of(word, (const char *const[]){"0", "f", "F", "false", "False", "FALSE"});
 }
 
 static bool flag_of(const struct json_value *value, bool *out)
@@ -43,8 +68,42 @@ static bool flag_of(const struct json_value *value, bool *out)
     if (!json_as_text(value, &text)) {
         return false;
     }
-    *out = span_is(text, "true");
-    return *out || span_is(text, "false") || text.len == 0;
+    *out = loose_is_true(text);
+    return *out || is_false(text);
+}
+
+static int64_t unit_of(uint8_t letter)
+{
+    switch (letter) {
+    case 'd':
+        return 86400;
+    case 'h':
+        return 3600;
+    case 'm':
+        return 60;
+    default:
+        return letter == 's' ? 1 : 0;
+    }
+}
+
+/* Numbers with units, as Go writes durations (time.Duration.String), and days. */
+static bool duration_of(struct span text, int64_t *out)
+{
+    int64_t total = 0, part = 0;
+    while (text.len > 0) {
+        size_t len = 0;
+        while (len < text.len && isdigit(text.data[len]) != 0) {
+            len++;
+        }
+        int64_t unit = len < text.len ? unit_of(text.data[len]) : 0;
+        if (!loose_digits(span_of(text.data, len), &part) || unit == 0 || part > LONGEST / unit) {
+            return false;
+        }
+        total += part * unit;
+        text = span_of(text.data + len + 1, text.len - len - 1);
+    }
+    *out = total;
+    return total <= LONGEST;
 }
 
 static bool seconds_of(const struct json_value *value, int64_t *out)
@@ -55,7 +114,7 @@ static bool seconds_of(const struct json_value *value, int64_t *out)
         *out = number >= 0 ? number : *out;
         return number >= 0;
     }
-    return json_as_text(value, &text) && clock_parse_duration(text, out).code == ERR_OK;
+    return json_as_text(value, &text) && duration_of(text, out);
 }
 
 static struct err read_text(const struct loose_field *field, const struct json_value *value)

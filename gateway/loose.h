@@ -9,9 +9,13 @@ enum loose_kind {
     LOOSE_TEXT,    /* struct span * */
     LOOSE_BYTES,   /* struct buf *: decoded standard base64 */
     LOOSE_INTEGER, /* int64_t *: a number, or a text of digits */
-    LOOSE_FLAG,    /* bool *: also 0 and 1, and texts of these words */
-    LOOSE_SECONDS  /* int64_t *: seconds as a number or digits, or `24h` */
+    LOOSE_FLAG,    /* bool *: also 0 and 1, texts of these words, and empty: false */
+    LOOSE_SECONDS  /* int64_t *: seconds as a number or digits, or `24h`, `1h30m0s`; empty: 0 */
 };
+/* The words that Go's strconv.ParseBool takes for true. */
+bool loose_is_true(struct span word);
+/* Decimal digits alone, at most 18 or so: false for anything else. */
+bool loose_digits(struct span text, int64_t *out);
 /* One field that is known; others are ignored, as the services themselves do, and `null` counts as
  * absent. */
 struct loose_field {

@@ -294,7 +294,7 @@ struct err service_serve(struct service *service)
                                    .socket_path = config->socket_path,
                                    .io_threads = config->io_threads,
                                    .request_threads = config->request_threads,
-                                   .urgent = route_is_urgent,
+                                   .urgent = dialect_is_urgent,
                                    .refuse = dialect_refuse,
                                    .connections_max = config->connections_max,
                                    .queue_max = REQUEST_QUEUE_MAX,

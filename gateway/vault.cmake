@@ -8,6 +8,7 @@ target_sources(hsmgate_gateway PRIVATE
   vault/vault_name.c
   vault/vault_reply.c
   vault/vault_route.c
+  vault/vault_self.c
   vault/vault_sign.c
   vault/vault_system.c
   vault/vault_text.c)

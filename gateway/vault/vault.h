@@ -27,6 +27,10 @@ MUST_USE struct err vault_find(struct call *call);
 /* The mount that the request is under, or NULL. */
 const struct config_mount *vault_mount(const struct gateway *gateway,
                                        const struct request *request);
+/* What the query says for the name, as it stands there; empty when it is absent. */
+struct span vault_parameter(const struct request *request, const char *name);
+/* Whether the state of the gateway is asked, which is answered ahead of other work. */
+bool vault_is_urgent(const struct request *request);
 /* A key's name as clients of the mount know it: what follows the namespace, in `out`. */
 struct span vault_key_name(const struct call *call, const struct key *key,
                            char out[NAME_MAX_LEN + 1]);
@@ -77,9 +81,12 @@ route_handler vault_encrypt, vault_decrypt, vault_rewrap, vault_data_key;
 route_handler vault_sign, vault_verify, vault_hmac;
 /* vault_keys.c */
 route_handler vault_key_create, vault_key_read, vault_key_list, vault_key_delete;
-route_handler vault_key_config, vault_key_rotate, vault_key_trim, vault_export, vault_never;
+route_handler vault_key_config, vault_key_rotate, vault_key_trim, vault_export;
+route_handler vault_never, vault_no_import;
 /* vault_system.c */
-route_handler vault_random, vault_hash, vault_lookup_self, vault_renew_self;
-route_handler vault_health, vault_seal_status, vault_mounts;
+route_handler vault_random, vault_hash, vault_mounts;
+route_handler vault_health, vault_seal_status, vault_init, vault_leader;
+/* vault_self.c */
+route_handler vault_lookup_self, vault_renew_self, vault_revoke_self, vault_no_login;
 
 #endif

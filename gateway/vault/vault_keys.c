@@ -148,6 +148,29 @@ static struct err put_name(const struct key *key, void *context)
     return err_ok();
 }
 
+/* `after` and `limit`, as OpenBao's clients page: names in the order of ours, a limit of 0 or less
+ * is none. */
+static struct err read_page(const struct call *call, struct span prefix, struct key_walk *walk)
+{
+    const struct request *request = &call->exchange->request;
+    struct span after = vault_parameter(request, "after");
+    struct span limit = vault_parameter(request, "limit");
+    int64_t most = 0;
+    CLEANUP(buf_clear) struct buf name = {.max = NAME_MAX_LEN};
+    if (after.len > 0) {
+        TRY(buf_append(&name, prefix));
+        TRY(vault_name_encode(after, &name));
+        memcpy(walk->after, name.data, name.len);
+        walk->after[name.len] = '\0';
+    }
+    bool negative = limit.len > 0 && limit.data[0] == '-';
+    struct span digits = negative ? span_of(limit.data + 1, limit.len - 1) : limit;
+    ENSURE(limit.len == 0 || loose_digits(digits, &most), ERR_INVALID_FIELD,
+           "limit must be a whole number");
+    walk->most = most > 0 && !negative ? (size_t)most : SIZE_MAX;
+    return err_ok();
+}
+
 struct err vault_key_list(struct call *call)
 {
     char prefix[NAME_MAX_LEN + 2];
@@ -155,11 +178,9 @@ struct err vault_key_list(struct call *call)
     snprintf(prefix, sizeof(prefix), "%s/", mount->namespace);
     struct json_writer writer = vault_begin(call);
     struct listing listing = {.call = call, .writer = &writer};
-    struct key_walk walk = {.prefix = span_text(prefix),
-                            .most = SIZE_MAX,
-                            .listed = is_listed,
-                            .visit = put_name,
-                            .context = &listing};
+    struct key_walk walk = {
+        .prefix = span_text(prefix), .listed = is_listed, .visit = put_name, .context = &listing};
+    TRY(read_page(call, span_text(prefix), &walk));
     json_begin_array(&writer, "keys");
     TRY(key_walk(call, &walk));
     json_end_array(&writer);
@@ -197,6 +218,7 @@ struct err vault_export(struct call *call)
     size_t count = 0;
     char name[NAME_MAX_LEN + 1];
     const struct key *key = call->key;
+    ENSURE(!vault_key_is_gone(key), ERR_NOT_FOUND, "There is no key with this name.");
     ENSURE(key->purpose == PURPOSE_SIGN || key->purpose == PURPOSE_DECRYPT,
            ERR_UNSUPPORTED_OPERATION, "the key has no public half");
     struct json_writer writer = vault_begin(call);
@@ -220,4 +242,12 @@ struct err vault_never(struct call *call)
     return err_new(ERR_UNSUPPORTED_OPERATION, __func__,
                    "private and secret keys never leave the token: export/public-key/NAME gives "
                    "the public half");
+}
+
+struct err vault_no_import(struct call *call)
+{
+    (void)call;
+    return err_new(ERR_UNSUPPORTED_OPERATION, __func__,
+                   "keys are made in the token and do not come from elsewhere: an operator adopts "
+                   "one that the token has already");
 }

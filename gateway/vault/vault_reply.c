@@ -148,6 +148,13 @@ static void write_item(const struct batch *batch, const struct item *item,
     json_end_object(writer);
 }
 
+/* A status that may have a body and says nothing of the gateway or of the caller's rights. */
+static bool may_choose(int64_t status)
+{
+    bool good = status >= 200 && status <= 299 && status != 204 && status != 205;
+    return good || (status >= 400 && status <= 499 && status != 401 && status != 403);
+}
+
 /* Ciphertexts: 400 when an item could not be done, or what the caller chose instead while others
  * could; signatures and MACs: 200, whatever became of the items. */
 static struct err batch_status(const struct batch *batch, int *out)
@@ -169,7 +176,7 @@ static struct err batch_status(const struct batch *batch, int *out)
                                       NULL};
     TRY(loose_read(batch->call->json.root, &field, 1));
     bool partly = failed > 0 && failed < batch->count;
-    if (ciphertexts && partly && wanted >= 200 && wanted <= 599) {
+    if (ciphertexts && partly && may_choose(wanted)) {
         *out = (int)wanted;
     }
     return err_ok();

@@ -1,7 +1,7 @@
 /* What is served under a mount and under the system's paths, and how a path finds it.
  *
- * Doubled slashes count as one, PUT is POST, and LIST is its own method or `?list=true`, because
- * the clients differ. The first route whose segments fit is taken. */
+ * Doubled slashes count as one, PUT is POST, and LIST is its own method or GET with a true `list`,
+ * because the clients differ. The first route whose segments fit is taken. */
 #include "base/mem.h"
 #include "gateway/vault/vault.h"
 
@@ -37,6 +37,10 @@ const struct route vault_mount_routes[] = {
     NO_KEY_ROUTE(METHOD_GET, "export/{argument}/{argument}/{argument?}", "export", ACCESS_CALLER, vault_never),
     NO_KEY_ROUTE(METHOD_GET, "backup/{argument}", "export", ACCESS_CALLER, vault_never),
     NO_KEY_ROUTE(METHOD_GET, "byok-export/{argument}/{argument}", "export", ACCESS_CALLER, vault_never),
+    NO_KEY_ROUTE(METHOD_POST, "restore/{argument?}", "import", ACCESS_CALLER, vault_no_import),
+    NO_KEY_ROUTE(METHOD_POST, "keys/{argument}/import", "import", ACCESS_CALLER, vault_no_import),
+    NO_KEY_ROUTE(METHOD_POST, "keys/{argument}/import_version", "import", ACCESS_CALLER, vault_no_import),
+    NO_KEY_ROUTE(METHOD_GET, "wrapping_key", "import", ACCESS_CALLER, vault_no_import),
 };
 const size_t vault_mount_route_count = ARRAY_LEN(vault_mount_routes);
 
@@ -44,9 +48,13 @@ const struct route vault_system_routes[] = {
     NO_KEY_ROUTE(METHOD_GET, "auth/token/lookup-self", "whoami", ACCESS_CALLER, vault_lookup_self),
     NO_KEY_ROUTE(METHOD_POST, "auth/token/lookup-self", "whoami", ACCESS_CALLER, vault_lookup_self),
     NO_KEY_ROUTE(METHOD_POST, "auth/token/renew-self", "whoami", ACCESS_CALLER, vault_renew_self),
+    NO_KEY_ROUTE(METHOD_POST, "auth/token/revoke-self", "revoke-self", ACCESS_CALLER, vault_revoke_self),
+    NO_KEY_ROUTE(METHOD_POST, "auth/{argument}/login/{argument?}", "login", ACCESS_HEALTH, vault_no_login),
     NO_KEY_ROUTE(METHOD_GET, "sys/mounts", "mounts", ACCESS_CALLER, vault_mounts),
     NO_KEY_ROUTE(METHOD_GET, "sys/health", "healthz", ACCESS_HEALTH, vault_health),
     NO_KEY_ROUTE(METHOD_GET, "sys/seal-status", "healthz", ACCESS_HEALTH, vault_seal_status),
+    NO_KEY_ROUTE(METHOD_GET, "sys/init", "healthz", ACCESS_HEALTH, vault_init),
+    NO_KEY_ROUTE(METHOD_GET, "sys/leader", "healthz", ACCESS_HEALTH, vault_leader),
 };
 const size_t vault_system_route_count = ARRAY_LEN(vault_system_routes);
 /* clang-format on */
@@ -159,16 +167,23 @@ const struct config_mount *vault_mount(const struct gateway *gateway, const stru
     return find_mount(gateway, request, &rest);
 }
 
+/* `auth/METHOD/login`, which the native API has nothing like. */
+static bool is_login(struct span path)
+{
+    if (!cut_segments(path, span_text(ROOT "auth"), &path)) {
+        return false;
+    }
+    (void)next_segment(&path);
+    return span_is(next_segment(&path), "login");
+}
+
 static bool is_system(const struct request *request, struct span *out_rest)
 {
-    static const char *const roots[] = {ROOT "sys", ROOT "auth/token"};
     struct span rest;
-    for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
-        if (cut_segments(request->path, span_text(roots[i]), &rest)) {
-            return cut_segments(request->path, span_text(ROOT), out_rest);
-        }
-    }
-    return false;
+    bool is = cut_segments(request->path, span_text(ROOT "sys"), &rest) ||
+              cut_segments(request->path, span_text(ROOT "auth/token"), &rest) ||
+              is_login(request->path);
+    return is && cut_segments(request->path, span_text(ROOT), out_rest);
 }
 
 /* A namespace that has no such mount is told so in Vault's words; the native API's own paths are
@@ -191,12 +206,47 @@ bool vault_takes(const struct gateway *gateway, const struct request *request)
 
 /* --- the search --- */
 
+struct span vault_parameter(const struct request *request, const char *name)
+{
+    struct span rest = request->query, value = {0};
+    while (rest.len > 0) {
+        const uint8_t *end = memchr(rest.data, '&', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len;
+        const uint8_t *equals = memchr(rest.data, '=', len);
+        size_t name_len = equals != NULL ? (size_t)(equals - rest.data) : len;
+        if (span_is(span_of(rest.data, name_len), name)) {
+            size_t skip = equals != NULL ? name_len + 1 : len;
+            value = span_of(rest.data + skip, len - skip);
+        }
+        size_t used = end != NULL ? len + 1 : len;
+        rest = span_of(rest.data + used, rest.len - used);
+    }
+    return value;
+}
+
+bool vault_is_urgent(const struct request *request)
+{
+    struct match match;
+    struct span rest;
+    if (request->method != METHOD_GET || !is_system(request, &rest)) {
+        return false;
+    }
+    for (size_t i = 0; i < vault_system_route_count; i++) {
+        const struct route *route = &vault_system_routes[i];
+        if (route->method == METHOD_GET && route->access == ACCESS_HEALTH &&
+            match_path(route->path, rest, &match)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum method method_asked(const struct request *request)
 {
     if (request->method == METHOD_PUT) {
         return METHOD_POST;
     }
-    bool lists = request->method == METHOD_GET && span_is(request->query, "list=true");
+    bool lists = request->method == METHOD_GET && loose_is_true(vault_parameter(request, "list"));
     return lists ? METHOD_LIST : request->method;
 }
 

@@ -1,17 +1,15 @@
-/* What is not about a key: random bytes, hashes, the caller's own token, and the state of the
- * gateway in the words of a Vault server, which has a seal where we have tokens. */
+/* What is not about a key: random bytes, hashes, and the state of the gateway in the words of a
+ * Vault server, which has a seal where we have tokens. */
 #include <ctype.h>
 
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/mem.h"
-#include "gateway/caller.h"
 #include "gateway/ops/data_ops.h"
 #include "gateway/ops/verbs.h"
 #include "gateway/vault/vault.h"
 
 #define RANDOM_DEFAULT 32
-#define TOKEN_SHOWN    "hg_*" /* in place of the caller's secret */
 
 /* --- random --- */
 
@@ -114,91 +112,6 @@ struct err vault_hash(struct call *call)
     return vault_end(call, &writer, NULL);
 }
 
-/* --- the caller's token --- */
-
-/* False for a caller who came in another way. */
-static bool find_bearer(const struct call *call, struct bearer *out)
-{
-    uint8_t hash[DIGEST_MAX];
-    struct span token = caller_bearer(&call->exchange->request);
-    digest_of(DIGEST_SHA256, token, hash);
-    return token.len > 0 && keystore_find_bearer(call->gateway->store, hash, call->now_ms, out);
-}
-
-static int64_t seconds_left(const struct call *call, const struct bearer *bearer)
-{
-    return bearer->expires_at != 0 ? (bearer->expires_at - call->now_ms) / 1000 : 0;
-}
-
-/* The grants say what a caller may do; clients want to see a list of names. */
-static void put_policies(const struct call *call, const char *name, struct json_writer *writer)
-{
-    json_begin_array(writer, name);
-    json_put_text(writer, NULL, call->principal);
-    json_end_array(writer);
-}
-
-struct err vault_lookup_self(struct call *call)
-{
-    struct bearer bearer = {0};
-    (void)find_bearer(call, &bearer);
-    struct json_writer writer = vault_begin(call);
-    json_put_text(&writer, "id", TOKEN_SHOWN);
-    json_put_text(&writer, "accessor", bearer.name);
-    json_put_text(&writer, "display_name", call->principal);
-    json_put_text(&writer, "entity_id", "");
-    json_put_text(&writer, "path", "auth/token");
-    json_put_text(&writer, "type", "service");
-    put_policies(call, "policies", &writer);
-    json_put_integer(&writer, "creation_time", bearer.created_at / 1000);
-    json_put_integer(&writer, "creation_ttl",
-                     bearer.expires_at != 0 ? (bearer.expires_at - bearer.created_at) / 1000 : 0);
-    json_put_integer(&writer, "ttl", seconds_left(call, &bearer));
-    json_put_integer(&writer, "explicit_max_ttl", 0);
-    json_put_integer(&writer, "num_uses", 0);
-    json_put_flag(&writer, "orphan", true);
-    json_put_flag(&writer, "renewable", false);
-    if (bearer.expires_at != 0) {
-        json_put_time(&writer, "expire_time", bearer.expires_at);
-    } else {
-        json_put_null(&writer, "expire_time");
-    }
-    json_put_null(&writer, "meta");
-    return vault_end(call, &writer, NULL);
-}
-
-/* Our tokens end when they were made to end; a client that renews goes on with what it has. */
-struct err vault_renew_self(struct call *call)
-{
-    struct bearer bearer = {0};
-    (void)find_bearer(call, &bearer);
-    struct json_writer writer = call_reply_json(call, 200);
-    json_begin_object(&writer, NULL);
-    json_put_text(&writer, "request_id", call->exchange->request.id);
-    json_put_text(&writer, "lease_id", "");
-    json_put_flag(&writer, "renewable", false);
-    json_put_integer(&writer, "lease_duration", 0);
-    json_put_null(&writer, "data");
-    json_put_null(&writer, "wrap_info");
-    json_begin_array(&writer, "warnings");
-    json_put_text(&writer, NULL, "tokens are not renewed here: ask for a new one before it ends");
-    json_end_array(&writer);
-    json_begin_object(&writer, "auth");
-    json_put_span(&writer, "client_token", caller_bearer(&call->exchange->request));
-    json_put_text(&writer, "accessor", bearer.name);
-    put_policies(call, "policies", &writer);
-    put_policies(call, "token_policies", &writer);
-    json_put_null(&writer, "metadata");
-    json_put_integer(&writer, "lease_duration", seconds_left(call, &bearer));
-    json_put_flag(&writer, "renewable", false);
-    json_put_text(&writer, "entity_id", "");
-    json_put_text(&writer, "token_type", "service");
-    json_put_flag(&writer, "orphan", true);
-    json_end_object(&writer);
-    json_end_object(&writer);
-    return json_finish(&writer);
-}
-
 /* --- the gateway --- */
 
 /* A Vault server is sealed while it has no key; so is the gateway while a token does not serve. */
@@ -259,6 +172,41 @@ struct err vault_health(struct call *call)
 struct err vault_seal_status(struct call *call)
 {
     return reply_state(call, 200, put_seal);
+}
+
+/* What has no state of ours in it is one object of constants. */
+static struct err reply_constant(struct call *call, void (*put)(struct json_writer *writer))
+{
+    struct json_writer writer = call_reply_json(call, 200);
+    json_begin_object(&writer, NULL);
+    put(&writer);
+    json_end_object(&writer);
+    return json_finish(&writer);
+}
+
+static void put_init(struct json_writer *writer)
+{
+    json_put_flag(writer, "initialized", true);
+}
+
+struct err vault_init(struct call *call)
+{
+    return reply_constant(call, put_init);
+}
+
+/* Each gateway serves alone. */
+static void put_leader(struct json_writer *writer)
+{
+    json_put_flag(writer, "ha_enabled", false);
+    json_put_flag(writer, "is_self", true);
+    json_put_text(writer, "leader_address", "");
+    json_put_text(writer, "leader_cluster_address", "");
+    json_put_flag(writer, "performance_standby", false);
+}
+
+struct err vault_leader(struct call *call)
+{
+    return reply_constant(call, put_leader);
 }
 
 struct err vault_mounts(struct call *call)

@@ -139,8 +139,8 @@ def test_put_and_post_are_one(vault):
 
 def test_list_is_a_method_and_a_parameter(vault):
     lists = [vault.call(method, path).json["data"] for method in ("LIST", "GET") for path in ("keys", "keys/") if method == "LIST"]
-    lists += [vault.call("GET", path).json["data"] for path in ("keys?list=true", "keys/?list=true")]
-    assert len(lists) == 4 and all(found == lists[0] for found in lists) and set(lists[0]) == {"keys"} and "aes" in lists[0]["keys"]
+    lists += [vault.call("GET", path).json["data"] for path in ("keys?list=true", "keys/?list=true", "keys?list=True", "keys?limit=-1&list=1", "keys?x=y&list=t")]
+    assert len(lists) == 7 and all(found == lists[0] for found in lists) and set(lists[0]) == {"keys"} and "aes" in lists[0]["keys"]
 
 
 def test_slashes_may_be_doubled_here_and_nowhere_else(gateway, vault):
@@ -336,7 +336,7 @@ def test_what_is_not_made(gateway, vault, fields):
 
 @pytest.mark.parametrize("kind", ["aes256-gcm96", "ecdsa-p256"])
 def test_rotation_by_itself(gateway, vault, kind):
-    for i, period in enumerate((86400, "86400", "24h")):
+    for i, period in enumerate((86400, "86400", "24h", "24h0m0s")):
         assert vault.make(f"turns-{kind}-{i}", kind, auto_rotate_period=period)["auto_rotate_period"] == 86400
         assert gateway.do("GET", f"/v1/keys/transit/turns-{kind}-{i}")["rotation"]["every"] == "1d"
     name = f"keys/turns-{kind}-0"
@@ -352,6 +352,17 @@ def test_the_list_is_of_the_namespace_itself(gateway, vault):
     assert not any("/" in name for name in names) and not {"far", "near", "away"} & set(names)
     for path in ("keys/deeper/far", "keys/near", "keys/away"):
         assert vault.call("GET", path).status == 404
+
+
+def test_a_list_comes_in_pages(vault):
+    vault.make("pageB")
+    names, seen, after = vault.names(), [], ""
+    while len(seen) < len(names):
+        page = vault.call("GET", f"keys?list=true&limit=2&after={after}").json["data"]["keys"]
+        assert 1 <= len(page) <= 2
+        seen, after = seen + page, page[-1]
+    assert seen == names and vault.call("LIST", f"keys?after={after}").status == 404
+    assert "limit" in vault.refusal(400, "keys?list=true&limit=many", how="GET")[0]
 
 
 def test_the_list_has_what_the_caller_may_read(gateway, vault):
@@ -541,7 +552,7 @@ def test_bad_items_harm_no_others(vault):
              "rewrap": [first, {"ciphertext": "x", "reference": "b"}, {"ciphertext": 5}, [], last],
              "encrypt": [first, {"plaintext": "x", "reference": "b"}, {"key_version": 7}, "x", last]}
     for verb, batch in items.items():
-        for code, status in ((None, 400), (207, 207), ("200", 200), (422, 422)):
+        for code, status in ((None, 400), (207, 207), ("200", 200), (422, 422), (403, 400), (500, 400), (204, 400)):
             answer = vault.call("PUT", f"{verb}/aes", {"batch_input": batch, "partial_failure_response_code": code})
             results = answer.json["data"]["batch_results"]
             assert answer.status == status and ["error" in result for result in results] == [False, True, True, True, False]
@@ -928,7 +939,10 @@ def test_a_key_is_deleted_when_that_is_allowed(gateway, vault, turned):
     assert name not in vault.names() and vault.refusal(404, f"keys/{name}", how="GET") == []
     for path, fields in (("encrypt", {}), ("decrypt", {"ciphertext": sealed[3]}), ("rewrap", {"ciphertext": sealed[3]}), ("datakey/wrapped", {})):
         assert len(vault.refusal(400, f"{path}/{name}", **fields)) == 1
+    vault.refusal(400, f"keys/{name}/rotate")
+    vault.refusal(400, f"keys/{name}/config", deletion_allowed=False)
     versions = gateway.do("GET", f"/v1/keys/transit/{name}")["versions"]
+    assert len(versions) == 3
     assert {(v["state"], v["reason"]) for v in versions} == {("destroy-scheduled", "deleted by token:admin, as deletion_allowed says")}
 
 
@@ -1168,11 +1182,36 @@ def test_a_caller_does_not_choose_what_the_record_says(gateway, vault, code):
 def test_health_needs_no_token(vault):
     for token in ("", "hg_nobody", vault.token):
         for path in ("/v1/sys/health", "/v1/sys/health?standbyok=true", "/v1/sys/seal-status"):
+            head = vault.call("HEAD", path, token=token)
+            assert (head.status, head.body) == (200, b"") and int(head.headers["Content-Length"]) > 0
             answer = vault.call("GET", path, token=token)
             assert (answer.status, answer.json["initialized"], answer.json["sealed"]) == (200, True, False) and answer.json["version"].startswith("hsmgate-")
     health, seal = (vault.call("GET", f"/v1/sys/{path}", token="").json for path in ("health", "seal-status"))
     assert health["standby"] is False and type(health["server_time_utc"]) is int
     assert (seal["type"], seal["t"], seal["n"], seal["progress"]) == ("pkcs11", 1, 1, 0)
+
+
+def test_state_of_a_server_that_stands_alone(vault):
+    assert vault.call("GET", "/v1/sys/init", token="").json == {"initialized": True}
+    leader = vault.call("GET", "/v1/sys/leader", token="").json
+    assert (leader["ha_enabled"], leader["is_self"]) == (False, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/auth/jwt/login", "/v1/auth/userpass/login/joe", "keys/new/import", "keys/aes/import_version", "restore", "restore/new"])
+def test_what_is_not_here_says_what_is(vault, path):
+    for body in (None, {"role": "a", "jwt": "b"}):
+        said = vault.refusal(400, path, **(body or {}))
+        assert len(said) == 1 and ("token" in said[0] or "adopts" in said[0])
+    assert "adopts" in vault.refusal(400, "wrapping_key", how="GET")[0]
+
+
+def test_a_caller_ends_its_own_token(gateway):
+    client = principal(gateway, "ends")
+    answer = client.call("PUT", "/v1/auth/token/revoke-self")
+    said = record(gateway, answer)
+    assert (answer.status, answer.body) == (204, b"") and (said["operation"], said["outcome"], said["detail"]) == ("revoke-self", "ok", {"bearer": "ends"})
+    assert client.call("GET", LOOKUP).status == client.call("PUT", "/v1/auth/token/revoke-self").status == 403
+    assert "ends" not in [token["name"] for token in gateway.do("GET", "/v1/auth/tokens")["tokens"]]
 
 
 def test_a_caller_looks_itself_up(gateway, vault):

@@ -96,6 +96,11 @@ static void numbers_are_read(void **state)
         {LOOSE_SECONDS, "\"5m\"", 300},
         {LOOSE_SECONDS, "\"24h\"", 86400},
         {LOOSE_SECONDS, "\"30d\"", INT64_C(30) * 86400},
+        {LOOSE_SECONDS, "\"\"", 0},
+        {LOOSE_SECONDS, "\"0s\"", 0},
+        {LOOSE_SECONDS, "\"24h0m0s\"", 86400},
+        {LOOSE_SECONDS, "\"1h30m\"", 5400},
+        {LOOSE_SECONDS, "\"36500d\"", INT64_C(36500) * 86400},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(json_clear) struct json json = {0};
@@ -187,16 +192,17 @@ static void what_does_not_fit_is_refused(void **state)
         {LOOSE_SECONDS, "-1", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "1.5", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "true", ERR_INVALID_FIELD},
-        {LOOSE_SECONDS, "\"\"", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "\"h\"", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "\"-24h\"", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "\"24 h\"", ERR_INVALID_FIELD},
-        {LOOSE_SECONDS, "\"1h30m\"", ERR_INVALID_FIELD},
+        {LOOSE_SECONDS, "\"1h30\"", ERR_INVALID_FIELD},
+        {LOOSE_SECONDS, "\"1h-30m\"", ERR_INVALID_FIELD},
+        {LOOSE_SECONDS, "\"36500d1s\"", ERR_INVALID_FIELD},
         {LOOSE_SECONDS, "\"99999999999h\"", ERR_INVALID_FIELD},
         {LOOSE_FLAG, "2", ERR_INVALID_FIELD},
         {LOOSE_FLAG, "-1", ERR_INVALID_FIELD},
         {LOOSE_FLAG, "0.5", ERR_INVALID_FIELD},
-        {LOOSE_FLAG, "\"True\"", ERR_INVALID_FIELD},
+        {LOOSE_FLAG, "\"tRUE\"", ERR_INVALID_FIELD},
         {LOOSE_FLAG, "\"yes\"", ERR_INVALID_FIELD},
         {LOOSE_FLAG, "\" true\"", ERR_INVALID_FIELD},
     };
@@ -333,7 +339,8 @@ static void flags_that_take_keys_out_are_refused(void **state)
         {"\"false\"", ERR_OK},
         {"\"\"", ERR_OK},
         {"null", ERR_OK},
-        {"\"True\"", ERR_INVALID_FIELD}, /* unclear is not taken for no */
+        {"\"True\"", ERR_UNSUPPORTED_OPERATION},
+        {"\"yes\"", ERR_INVALID_FIELD}, /* unclear is not taken for no */
         {"2", ERR_INVALID_FIELD},
         {"[]", ERR_INVALID_FIELD},
     };
