@@ -131,6 +131,17 @@ struct err db_versions_write(struct db *db, struct uuid key_id, const struct ver
     return err_ok();
 }
 
+struct err db_versions_certify(struct db *db, struct uuid key_id, uint32_t number,
+                               const char *chain)
+{
+    struct db_value values[] = {db_text(chain), db_uuid(&key_id), db_integer(number)};
+    size_t changed = 0;
+    TRY(db_run(db, "UPDATE versions SET certificates = $1 WHERE key_id = $2 AND number = $3",
+               values, ARRAY_LEN(values), &changed));
+    ENSURE(changed == 1, ERR_NOT_FOUND, "there is no version %u any more", number);
+    return err_ok();
+}
+
 struct err db_versions_delete(struct db *db, struct uuid key_id, uint32_t number)
 {
     struct db_value values[] = {db_uuid(&key_id), db_integer(number), db_integer(VERSION_PENDING)};

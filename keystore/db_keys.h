@@ -15,6 +15,9 @@ MUST_USE struct err db_versions_insert(struct db *db, struct uuid key_id,
 /* State, times and material, only while the row is in state `from`; ERR_INVALID_STATE. */
 MUST_USE struct err db_versions_write(struct db *db, struct uuid key_id,
                                       const struct version *version, enum version_state from);
+/* ERR_NOT_FOUND. */
+MUST_USE struct err db_versions_certify(struct db *db, struct uuid key_id, uint32_t number,
+                                        const char *chain);
 /* Only a pending one; ERR_INVALID_STATE. */
 MUST_USE struct err db_versions_delete(struct db *db, struct uuid key_id, uint32_t number);
 /* What a version's row holds of its uses. */

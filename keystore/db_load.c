@@ -23,7 +23,7 @@ static const char select_versions[] =
     " versions.adopted, versions.attributes, versions.count_unsure, versions.reason,"
     " versions.uses_reserved, versions.last_used_at, versions.protected_at, versions.protected_by,"
     " versions.opened_at, versions.opened_by, versions.jwt_expires_at, versions.raw_signature_at,"
-    " versions.rewrapped, versions.recorded_since, versions.permission"
+    " versions.rewrapped, versions.recorded_since, versions.permission, versions.certificates"
     " FROM keys JOIN versions ON versions.key_id = keys.id ORDER BY keys.name, versions.number";
 
 struct load {
@@ -40,6 +40,7 @@ static void load_clear(struct load *load)
     for (size_t i = 0; i < load->count; i++) {
         mem_free((void *)(uintptr_t)load->versions_now[i].public_key.data);
         mem_free((void *)(uintptr_t)load->versions_now[i].reason);
+        mem_free((void *)(uintptr_t)load->versions_now[i].certificates);
         uses_release(load->versions_now[i].uses);
     }
     load->count = 0;
@@ -61,6 +62,11 @@ static struct err copy_bytes(struct span from, uint8_t *to, size_t max, size_t *
     }
     *out_len = from.len;
     return err_ok();
+}
+
+static const char *copy_text(const char *text)
+{
+    return text != NULL ? mem_text(text) : NULL;
 }
 
 static struct err read_uuid(struct db_rows *rows, struct uuid *out)
@@ -130,8 +136,8 @@ static struct err read_version(struct db_rows *rows, struct uuid key_id, struct 
     ENSURE(permission_len == 0 || permission_len == UUID_LEN, ERR_CORRUPT,
            "a stored version's permission is damaged");
     version.has_permission = permission_len > 0;
-    const char *reason = db_text_at(rows, 20);
-    version.reason = reason != NULL ? mem_text(reason) : NULL;
+    version.reason = copy_text(db_text_at(rows, 20));
+    version.certificates = copy_text(db_text_at(rows, 32));
     version.uses = read_uses(rows, key_id, version.number);
     *out = version;
     return err_ok();

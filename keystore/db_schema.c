@@ -186,8 +186,11 @@ static const char add_aws[] =
     " updated_at INTEGER NOT NULL"
     ") STRICT";
 
-static const char *const migrations[] = {create_keys, create_grants, add_rotation, add_quorum,
-                                         add_aws};
+static const char add_certificates[] = "ALTER TABLE versions ADD COLUMN certificates TEXT"
+                                       " CHECK (certificates IS NULL OR length(certificates) > 0)";
+
+static const char *const migrations[] = {create_keys, create_grants, add_rotation,
+                                         add_quorum,  add_aws,       add_certificates};
 
 static struct err current_number(struct db *db, int64_t *out)
 {

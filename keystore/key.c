@@ -25,9 +25,11 @@ static const struct version *place_versions(struct arena *arena, const struct ke
     for (size_t i = 0; i < draft->version_count; i++) {
         const struct span public_key = arena_span(arena, draft->versions[i].public_key);
         const char *reason = arena_text(arena, draft->versions[i].reason);
+        const char *certificates = arena_text(arena, draft->versions[i].certificates);
         if (versions != NULL) {
             versions[i].public_key = public_key;
             versions[i].reason = reason;
+            versions[i].certificates = certificates;
         }
     }
     return versions;

@@ -62,13 +62,14 @@ struct version {
     int64_t entered_lived; /* … and the same on the lived clock, see struct lived_clock */
     enum version_state disabled_from;  /* where enabling leads back; 0: was never disabled */
     enum version_state scheduled_from; /* where cancelling a destruction leads back, likewise */
-    bool destroying;        /* its material may be gone already: only `destroyed` is left */
-    bool adopted;           /* its material was on the token before; then … */
-    uint32_t attributes;    /* … what is odd about it, as bits of the token's face, for ever */
-    bool count_unsure;      /* its uses since a backup that was restored are not counted */
-    const char *reason;     /* the last one that a person gave for a move, or NULL */
-    bool has_permission;    /* a quorum let it be destroyed: … */
-    struct uuid permission; /* … the request that says so */
+    bool destroying;          /* its material may be gone already: only `destroyed` is left */
+    bool adopted;             /* its material was on the token before; then … */
+    uint32_t attributes;      /* … what is odd about it, as bits of the token's face, for ever */
+    bool count_unsure;        /* its uses since a backup that was restored are not counted */
+    const char *reason;       /* the last one that a person gave for a move, or NULL */
+    const char *certificates; /* X.509 of its public key, PEM, the key's own first; or NULL */
+    bool has_permission;      /* a quorum let it be destroyed: … */
+    struct uuid permission;   /* … the request that says so */
     struct uses *uses;
 };
 
@@ -242,6 +243,11 @@ MUST_USE struct err keystore_drop_pending(struct keystore *store, struct span na
  * the key is not any more what was seen: read it again. */
 MUST_USE struct err keystore_update(struct keystore *store, const struct key *seen,
                                     const struct key_facts *facts, int64_t cached_until);
+
+/* Keeps an X.509 chain with the version, in place of the one before; `chain` is PEM and was
+ * checked. ERR_NOT_FOUND; ERR_INVALID_STATE for one that is not made yet, or destroyed. */
+MUST_USE struct err keystore_certify(struct keystore *store, struct span name, uint32_t number,
+                                     const char *chain);
 
 /* Freezes the key, or lets it go with `freeze` NULL. ERR_NOT_FOUND; ERR_INVALID_STATE when it is so
  * already. */

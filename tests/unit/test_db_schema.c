@@ -40,7 +40,7 @@ static void refuses_a_newer_database(void **state)
     db_close(db);
     assert_int_equal(err.code, ERR_NEWER);
     assert_non_null(strstr(err.detail, "4711"));
-    assert_non_null(strstr(err.detail, "schema 5 at most"));
+    assert_non_null(strstr(err.detail, "schema 6 at most"));
     assert_code(keystore_open(fixture.path, &fixture.store), ERR_NEWER);
     assert_null(fixture.store);
 }
