@@ -1,5 +1,6 @@
 # The API of Vault's transit engine.
 target_sources(hsmgate_gateway PRIVATE
+  vault/vault_certificates.c
   vault/vault_data.c
   vault/vault_fields.c
   vault/vault_key_change.c

@@ -133,6 +133,7 @@ static void put_members(struct json_writer *writer, const struct key *key,
     json_put_integer(writer, "uses", (int64_t)uses_count(version));
     json_put_time_if(writer, "last_used_at", uses_last_at(version));
     json_put_text_if(writer, "reason", version->reason);
+    json_put_text_if(writer, "certificates", version->certificates);
     put_origin(writer, version);
 }
 

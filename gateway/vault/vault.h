@@ -79,9 +79,12 @@ MUST_USE struct err vault_context(const struct json_value *item, struct json *ma
 route_handler vault_encrypt, vault_decrypt, vault_rewrap, vault_data_key;
 /* vault_sign.c */
 route_handler vault_sign, vault_verify, vault_hmac;
+/* vault_certificates.c */
+route_handler vault_csr, vault_set_certificate;
 /* vault_keys.c */
 route_handler vault_key_create, vault_key_read, vault_key_list, vault_key_delete;
-route_handler vault_key_config, vault_key_rotate, vault_key_trim, vault_export;
+route_handler vault_key_config, vault_key_rotate, vault_key_trim;
+route_handler vault_export_public, vault_export_chain;
 route_handler vault_never, vault_no_import;
 /* vault_system.c */
 route_handler vault_random, vault_hash, vault_mounts;

@@ -41,6 +41,11 @@ static size_t row_of(enum algorithm algorithm)
     return i;
 }
 
+const char *vault_type_name(enum algorithm algorithm)
+{
+    return types[row_of(algorithm)].type;
+}
+
 /* --- numbers --- */
 
 static bool is_kept(const struct version *version)
@@ -131,7 +136,8 @@ static struct err put_version(struct json_writer *writer, const struct key *key,
     json_begin_object(writer, number);
     json_put_text(writer, "name", curve);
     TRY(put_public(writer, key, version));
-    json_put_text(writer, "certificate_chain", "");
+    json_put_text(writer, "certificate_chain",
+                  version->certificates != NULL ? version->certificates : "");
     json_put_time(writer, "creation_time", version->created_at);
     json_end_object(writer);
     return err_ok();
@@ -154,7 +160,7 @@ struct err vault_put_key(struct call *call, struct json_writer *writer, const st
 {
     char name[NAME_MAX_LEN + 1];
     json_put_span(writer, "name", vault_key_name(call, key, name));
-    json_put_text(writer, "type", types[row_of(key->algorithm)].type);
+    json_put_text(writer, "type", vault_type_name(key->algorithm));
     json_put_flag(writer, "deletion_allowed", vault_deletion_allowed(key));
     json_put_integer(writer, "latest_version", vault_latest(key));
     json_put_integer(writer, "min_available_version", min_available(key));

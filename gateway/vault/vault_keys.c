@@ -9,6 +9,7 @@
 #define TYPE_DEFAULT   "aes256-gcm96"
 #define ROTATE_LEAST_S INT64_C(3600)
 #define HMAC_KEY_BYTES 32
+#define NUMBER_MAX     12
 
 struct err vault_take_body(struct call *call, struct span text)
 {
@@ -190,20 +191,25 @@ struct err vault_key_list(struct call *call)
 
 /* --- export --- */
 
-static struct err put_exported(struct json_writer *writer, const struct key *key,
-                               const struct version *version)
+/* What is exported of a version; `out` stays empty when it has none. */
+typedef struct err exporter(const struct key *key, const struct version *version, struct buf *out);
+
+static struct err export_public(const struct key *key, const struct version *version,
+                                struct buf *out)
 {
-    char number[12];
-    CLEANUP(buf_clear) struct buf text = {.max = BUF_MAX_DEFAULT};
-    TRY(vault_public_text(key, version, &text));
-    snprintf(number, sizeof(number), "%u", version->number);
-    json_put_span(writer, number, buf_span(&text));
-    return err_ok();
+    return version->public_key.len > 0 ? vault_public_text(key, version, out) : err_ok();
+}
+
+static struct err export_chain(const struct key *key, const struct version *version,
+                               struct buf *out)
+{
+    (void)key;
+    return version->certificates != NULL ? buf_append_text(out, version->certificates) : err_ok();
 }
 
 static bool is_asked(const struct call *call, const struct version *version)
 {
-    char number[12];
+    char number[NUMBER_MAX];
     struct span asked = call->arguments[0];
     uint32_t shown = version->number;
     if (span_is(asked, "latest")) {
@@ -213,7 +219,21 @@ static bool is_asked(const struct call *call, const struct version *version)
     return asked.len == 0 || span_is(asked, number);
 }
 
-struct err vault_export(struct call *call)
+static struct err put_exported(struct json_writer *writer, const struct key *key,
+                               const struct version *version, exporter *of, size_t *count)
+{
+    char number[NUMBER_MAX];
+    CLEANUP(buf_clear) struct buf text = {.max = BUF_MAX_DEFAULT};
+    TRY(of(key, version, &text));
+    if (text.len > 0) {
+        snprintf(number, sizeof(number), "%u", version->number);
+        json_put_span(writer, number, buf_span(&text));
+        *count += 1;
+    }
+    return err_ok();
+}
+
+static struct err export(struct call *call, exporter *of)
 {
     size_t count = 0;
     char name[NAME_MAX_LEN + 1];
@@ -225,15 +245,23 @@ struct err vault_export(struct call *call)
     json_put_span(&writer, "name", vault_key_name(call, key, name));
     json_begin_object(&writer, "keys");
     for (size_t i = 0; i < key->version_count; i++) {
-        const struct version *version = &key->versions[i];
-        if (version->public_key.len > 0 && is_asked(call, version)) {
-            TRY(put_exported(&writer, key, version));
-            count++;
+        if (is_asked(call, &key->versions[i])) {
+            TRY(put_exported(&writer, key, &key->versions[i], of, &count));
         }
     }
     json_end_object(&writer);
-    ENSURE(count > 0, ERR_NOT_FOUND, "The key has no such version.");
+    ENSURE(count > 0, ERR_NOT_FOUND, "The key has none, or no such version.");
     return vault_end(call, &writer, NULL);
+}
+
+struct err vault_export_public(struct call *call)
+{
+    return export(call, export_public);
+}
+
+struct err vault_export_chain(struct call *call)
+{
+    return export(call, export_chain);
 }
 
 struct err vault_never(struct call *call)

@@ -9,6 +9,7 @@
 
 /* False for types that no token keeps here. */
 bool vault_type_algorithm(struct span type, enum algorithm *out);
+const char *vault_type_name(enum algorithm algorithm);
 /* The primary, or the newest when there is none. */
 uint32_t vault_latest(const struct key *key);
 /* The least version that opens and verifies; the latest when none does. */

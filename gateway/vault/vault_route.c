@@ -29,7 +29,10 @@ const struct route vault_mount_routes[] = {
     KEY_ROUTE(METHOD_POST, "keys/{key}/config", "update", vault_key_config),
     KEY_ROUTE(METHOD_POST, "keys/{key}/rotate", "rotate", vault_key_rotate),
     KEY_ROUTE(METHOD_POST, "keys/{key}/trim", "destroy", vault_key_trim),
-    KEY_ROUTE(METHOD_GET, "export/public-key/{key}/{argument?}", "read", vault_export),
+    KEY_ROUTE(METHOD_POST, "keys/{key}/csr", "sign", vault_csr),
+    KEY_ROUTE(METHOD_POST, "keys/{key}/set-certificate", "update", vault_set_certificate),
+    KEY_ROUTE(METHOD_GET, "export/public-key/{key}/{argument?}", "read", vault_export_public),
+    KEY_ROUTE(METHOD_GET, "export/certificate-chain/{key}/{argument?}", "read", vault_export_chain),
 
     NO_KEY_ROUTE(METHOD_POST, "random/{argument?}/{argument?}", "random", ACCESS_GRANT, vault_random),
     NO_KEY_ROUTE(METHOD_POST, "hash/{argument?}", "hash", ACCESS_CALLER, vault_hash),

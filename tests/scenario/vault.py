@@ -8,8 +8,10 @@ import datetime
 import hashlib
 import os
 import re
+import subprocess
 
 import pytest
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
@@ -955,6 +957,94 @@ def test_the_name_of_a_deleted_key_stays_taken(gateway, vault):
     assert states(gateway, "taken") == ["destroy-scheduled"]
 
 
+# --- certificates ---
+
+class Authority:
+    """Certifies what a request asks for; the chain is its own certificate too."""
+
+    def __init__(self):
+        self.key, self.name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
+        self.certificate = self.sign(self.name, self.key.public_key(), True)
+
+    def sign(self, subject, public, authority):
+        now = datetime.datetime.utcnow()
+        made = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(public).serial_number(x509.random_serial_number())
+        made = made.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).add_extension(x509.BasicConstraints(authority, None), critical=True)
+        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+    def answer(self, request):
+        return self.sign(request.subject, request.public_key(), False)
+
+
+def request_of(vault, name, **fields):
+    data = vault.write(f"keys/{name}/csr", **fields)
+    made = x509.load_pem_x509_csr(data["csr"].encode())
+    assert set(data) == {"name", "type", "csr"} and data["name"] == name and made.is_signature_valid
+    return made
+
+
+def spki(public):
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize("kind", [*CURVES, "ed25519", "rsa-2048"])
+def test_a_key_asks_for_its_certificate(vault, kind):
+    bare_one = request_of(vault, kind)
+    assert (len(bare_one.subject), len(bare_one.extensions), spki(bare_one.public_key())) == (0, 0, spki(vault.public[kind]))
+    subject, names = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "release")]), x509.SubjectAlternativeName([x509.DNSName("release.example.com")])
+    template = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, critical=False)
+    template = template.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    made = request_of(vault, kind, csr=template, version=1)
+    assert (made.subject, made.extensions[0].value, spki(made.public_key())) == (subject, names, spki(vault.public[kind]))
+    assert subprocess.run(["openssl", "req", "-verify", "-noout"], input=made.public_bytes(serialization.Encoding.PEM), capture_output=True).returncode == 0
+    many = vault.write(f"keys/{kind}/csr", batch_input=[{"reference": "a"}, {"csr": "x", "reference": "b"}, {"csr": template}])["batch_results"]
+    assert ["csr" in one for one in many] == [True, False, True] and "template" in many[1]["error"]
+
+
+def test_a_request_needs_what_a_signature_needs(gateway, vault):
+    reader, signer = principal(gateway, "csr-reads", "transit/*", "read"), principal(gateway, "csr-signs", "transit/*", "sign")
+    assert "permission denied" in reader.refusal(403, "keys/ecdsa-p256/csr")[0]
+    answer = signer.call("PUT", "keys/ecdsa-p256/csr", {})
+    said = record(gateway, answer)
+    assert (answer.status, said["operation"], said["outcome"], said["key"]) == (200, "sign", "ok", "transit/ecdsa-p256")
+    made = x509.load_pem_x509_csr(answer.json["data"]["csr"].encode())
+    assert said["digest"] == f"sha256:{hashlib.sha256(made.tbs_certrequest_bytes).hexdigest()}"
+    for name, fields in (("aes", {}), ("mac", {}), ("ecdsa-p256", {"csr": "x"}), ("ecdsa-p256", {"version": 2}), ("ecdsa-p256", {"csr": 7}), ("none", {})):
+        assert len(vault.refusal(400, f"keys/{name}/csr", **fields)) == 1
+    for path in ("set-certificate", "csr"):
+        assert vault.call("GET", f"keys/ecdsa-p256/{path}").status == 405
+
+
+def test_a_certificate_is_kept_with_its_version(gateway, vault):
+    vault.make("certified", "ecdsa-p256")
+    authority = Authority()
+    leaf = authority.answer(request_of(vault, "certified"))
+    assert vault.refusal(404, "export/certificate-chain/certified", how="GET") == []
+    before = gateway.do("GET", "/v1/keys/transit/certified")["versions"][0]
+    assert "certificates" not in before
+    for chain in (leaf, leaf + authority.certificate):
+        answer = vault.call("PUT", "keys/certified/set-certificate", {"certificate_chain": "# ours\n" + chain})
+        data, said = answer.json["data"], record(gateway, answer)
+        assert data["certificate-chain"] == data["certificate_chain"] == chain and (data["name"], data["type"]) == ("certified", "ecdsa-p256")
+        assert (said["operation"], said["detail"]) == ("update", {"version": 1, "certificates_sha256": hashlib.sha256(chain.encode()).hexdigest()})
+        assert vault.read("keys/certified")["keys"]["1"]["certificate_chain"] == chain
+    vault.write("keys/certified/rotate")
+    keys = vault.read("keys/certified")["keys"]
+    assert (keys["1"]["certificate_chain"], keys["2"]["certificate_chain"]) == (chain, "")
+    assert vault.read("export/certificate-chain/certified")["keys"] == vault.read("export/certificate-chain/certified/1")["keys"] == {"1": chain}
+    assert vault.refusal(404, "export/certificate-chain/certified/latest", how="GET") == []
+    first, second = sorted(gateway.do("GET", "/v1/keys/transit/certified")["versions"], key=lambda version: version["version"])
+    assert first["certificates"] == chain and "certificates" not in second
+    other = authority.answer(request_of(vault, "ecdsa-p256"))
+    wrong = ["", "x", other, authority.certificate, leaf + leaf, leaf + other, leaf + "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", leaf + Authority().certificate]
+    for fields in ({}, *({"certificate_chain": text, "version": 1} for text in wrong), {"certificate_chain": chain}, {"certificate_chain": chain, "version": 3}):
+        assert len(vault.refusal(400, "keys/certified/set-certificate", **fields)) == 1
+    assert len(vault.refusal(400, "keys/aes/set-certificate", certificate_chain=chain)) == 1
+    assert vault.read("keys/certified")["keys"] == keys
+    reader = principal(gateway, "certifies", "transit/*", "sign", "read")
+    assert reader.call("PUT", "keys/certified/set-certificate", {"certificate_chain": chain, "version": 1}).status == 403
+
+
 # --- no second way in ---
 
 @pytest.fixture(scope="module")
@@ -1243,7 +1333,7 @@ def test_mounts(vault):
 
 
 @pytest.mark.parametrize("path", ["export/encryption-key/aes", "export/encryption-key/aes/1", "export/encryption-key/none", "export/signing-key/ed25519",
-                                  "export/hmac-key/mac/latest", "export/certificate-chain/rsa-2048", "export/public-key/aes", "export/public-key/mac",
+                                  "export/hmac-key/mac/latest", "export/certificate-chain/aes", "export/public-key/aes", "export/public-key/mac",
                                   "backup/aes", "byok-export/aes/other"])
 def test_nothing_but_public_keys_is_exported(vault, path):
     assert len(vault.refusal(400, path, how="GET")) == 1

@@ -234,7 +234,7 @@ static void other_spellings_are_found(void **state)
          vault_key_config,
          "transit/config"},
         {{METHOD_GET, "/v1/transit/export/public-key/a", NULL, NULL, NULL},
-         vault_export,
+         vault_export_public,
          "transit/a"},
         {{METHOD_GET, "/v1/transit/export/encryption-key/a", NULL, NULL, NULL}, vault_never, ""},
     };
