@@ -132,7 +132,7 @@ static struct err write_note(int fd, uint64_t len, struct span note)
     CLEANUP(buf_clear) struct buf bytes = {0};
     TRY(buf_append_text(&bytes, whole ? "" : GAP));
     TRY(buf_append(&bytes, note));
-    TRY(buf_append_text(&bytes, GAP + 1));
+    TRY(buf_append_text(&bytes, &GAP[1]));
     TRY(fd_write_all(fd, buf_span(&bytes)));
     ENSURE(fdatasync(fd) == 0, ERR_IO, "cannot sync a file of checkpoints: %s",
            strerrordesc_np(errno));

@@ -5,8 +5,9 @@
 
 #include <stddef.h>
 
-/* Runs `destroyer(&variable)` when the variable's scope ends; destroyers take a zeroed struct. */
-#define CLEANUP(destroyer) __attribute__((cleanup(destroyer)))
+/* Runs `destroyer(&variable)` when the variable's scope ends; destroyers take a zeroed struct.
+ * `unused`, because clang does not count that as a use. */
+#define CLEANUP(destroyer) __attribute__((cleanup(destroyer), unused))
 
 /* Moves a pointer out of its variable, which becomes NULL: ownership leaves the scope. */
 #define TAKE(pointer)                           \

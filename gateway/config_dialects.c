@@ -41,7 +41,8 @@ static void check_mount(struct config_check *check, size_t index,
         config_find(check, config_option(option, "vault.mounts", index, "mount"),
                     "must not begin with a path of the native API");
     }
-    if (name_check_namespace(span_text(from->namespace)).code != ERR_OK) {
+    if (name_check_namespace(span_text(from->namespace)).code != ERR_OK ||
+        strlen(from->namespace) > NAME_MAX_LEN - 2) {
         config_find(check, config_option(option, "vault.mounts", index, "namespace"),
                     "must be the namespace of keys, such as payments/prod");
     }

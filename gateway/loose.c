@@ -138,7 +138,7 @@ static struct err read_bytes(const struct loose_field *field, const struct json_
     buf_init(out, field->max != 0 ? field->max : BUF_MAX_DEFAULT);
     struct err err = base64_decode(text, out);
     ENSURE(err.code != ERR_TOO_LARGE, ERR_TOO_LARGE, "field '%s' has more than %zu bytes",
-           field->name, field->max);
+           field->name, out->max);
     ENSURE(err.code == ERR_OK, ERR_INVALID_BASE64, "field '%s' is not strict base64 (RFC 4648)",
            field->name);
     return err_ok();

@@ -88,7 +88,7 @@ static void keeps_every_fact(void **state)
                               .classification = CLASS_REGULATED,
                               .labels = labels,
                               .label_count = 2,
-                              .rotation = {1, 2, 3, 4},
+                              .rotation = {1, 2, 3, 4, ROTATION_AUTOMATIC},
                               .jwt = {5, "issuer", audiences, 3},
                               .approval = {"officers", 2}};
     assert_ok(update(fixture.store, "a/b", &facts, 0));
@@ -101,7 +101,9 @@ static void keeps_every_fact(void **state)
         assert_int_equal(key->facts.label_count, 2);
         assert_string_equal(key->facts.labels[1].name, "b");
         assert_string_equal(key->facts.labels[1].value, "2");
-        assert_memory_equal(&key->facts.rotation, &facts.rotation, sizeof(facts.rotation));
+        assert_true(key->facts.rotation.every == 1 && key->facts.rotation.overlap == 2);
+        assert_true(key->facts.rotation.publish_ahead == 3 && key->facts.rotation.max_uses == 4);
+        assert_int_equal(key->facts.rotation.mode, ROTATION_AUTOMATIC);
         assert_int_equal(key->facts.jwt.max_ttl, 5);
         assert_string_equal(key->facts.jwt.issuer, "issuer");
         assert_int_equal(key->facts.jwt.audience_count, 3);

@@ -97,8 +97,8 @@ static void test_adoption_is_said_in_one_way(void **state)
     struct drive *drive = *state;
     static const char *const lines[] = {"key rotate a/b --adopt-id 00 --adopt-label x",
                                         "key rotate a/b --allow modifiable",
-                                        "key create a/b --algorithm ed25519 --owner me --allow "
-                                        "extractable"};
+                                        ("key create a/b --algorithm ed25519 --owner me --allow "
+                                         "extractable")};
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
         drive_run(drive, lines[i]);
         assert_int_equal(drive->exit, EXIT_USAGE);

@@ -182,8 +182,8 @@ static void test_refuses_other_key_files(void **state)
     (void)state;
     static const char *const bad[] = {
         "", "{}", "no JSON",
-        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"Z721OioRQ9vWPou2JETOT45GwdoofRkheEhf6mJrG3s\","
-        "\"y\":\"Z721OioRQ9vWPou2JETOT45GwdoofRkheEhf6mJrG3s\",\"d\":\"AAAA\"}"};
+        ("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"Z721OioRQ9vWPou2JETOT45GwdoofRkheEhf6mJrG3s\","
+         "\"y\":\"Z721OioRQ9vWPou2JETOT45GwdoofRkheEhf6mJrG3s\",\"d\":\"AAAA\"}")};
     struct err err;
     CLEANUP(recipient_key_clear) struct recipient_key key = {0};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

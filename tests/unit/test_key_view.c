@@ -69,7 +69,7 @@ static void a_full_key_shows_everything(void **state)
                   .contact = "c",
                   .labels = labels,
                   .label_count = 1,
-                  .rotation = {86400, 3600, 60, 9},
+                  .rotation = {86400, 3600, 60, 9, ROTATION_MANUAL},
                   .jwt = {300, "iss", audiences, 1},
                   .approval = {"officers", 2}},
     };

@@ -20,7 +20,7 @@ static void plans_nothing_that_nobody_asked_for(void **state)
 static void makes_the_next_one_ahead(void **state)
 {
     (void)state;
-    static const struct {
+    const struct {
         enum algorithm algorithm;
         struct rotation_policy policy;
         int64_t begins; /* ms after activation */

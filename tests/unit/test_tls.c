@@ -82,7 +82,8 @@ static void assert_out(struct tls_fixture *fixture, const char *title,
         for (int kind = 0; kind < TLS_REFUSAL_COUNT; kind++) {
             uint64_t more = after.tls_refused[kind] - before.tls_refused[kind];
             if (more != (kind == (int)why)) {
-                fail_msg("%s: %s counted %u times", title, tls_refusal_name(kind), (unsigned)more);
+                fail_msg("%s: %s counted %u times", title, tls_refusal_name((enum tls_refusal)kind),
+                         (unsigned)more);
             }
         }
         assert_int_equal(after.requests, before.requests);
@@ -550,7 +551,7 @@ static void test_names_of_refusals(void **state)
 {
     (void)state;
     for (int i = 0; i < TLS_REFUSAL_COUNT; i++) {
-        assert_non_null(tls_refusal_name(i));
+        assert_non_null(tls_refusal_name((enum tls_refusal)i));
     }
     assert_string_equal(tls_refusal_name(TLS_UNKNOWN_CA), "unknown_ca");
 }
