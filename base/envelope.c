@@ -30,11 +30,6 @@ struct err envelope_refusal(void)
                    "the ciphertext cannot be opened with this key and context");
 }
 
-static bool is_data_key_len(size_t len)
-{
-    return len == 16 || len == 24 || len == 32 || len == 64;
-}
-
 static bool body_fits(const struct envelope *envelope)
 {
     size_t len = envelope->body.len;
@@ -44,7 +39,8 @@ static bool body_fits(const struct envelope *envelope)
     if (envelope->algorithm != ENVELOPE_AES_256_GCM) {
         return envelope->type == ENVELOPE_DATA && len % 128 == 0;
     }
-    return envelope->type == ENVELOPE_DATA || is_data_key_len(len - ENVELOPE_TAG_LEN);
+    return envelope->type == ENVELOPE_DATA ||
+           (len > ENVELOPE_TAG_LEN && len <= DATA_KEY_MAX + ENVELOPE_TAG_LEN);
 }
 
 static bool head_fits(const struct envelope *envelope)

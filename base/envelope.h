@@ -9,7 +9,8 @@
 #include "base/digest.h"
 
 #define PLAINTEXT_MAX         ((size_t)64 << 10)
-#define ENVELOPE_HEAD_LEN     ((size_t)27) /* up to the IV */
+#define DATA_KEY_MAX          ((size_t)1024) /* of a data key, which has at least a byte */
+#define ENVELOPE_HEAD_LEN     ((size_t)27)   /* up to the IV */
 #define ENVELOPE_IV_LEN       ((size_t)12)
 #define ENVELOPE_TAG_LEN      ((size_t)16)
 #define ENVELOPE_OVERHEAD_MAX (ENVELOPE_HEAD_LEN + ENVELOPE_IV_LEN + ENVELOPE_TAG_LEN)

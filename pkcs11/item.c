@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/envelope.h"
 #include "base/mem.h"
 
-#define DATA_KEY_MAX 64
 #define CIPHER_SLACK 16 /* some modules want a whole block more than they write */
 
 static bool is_able(const struct worker *worker, const struct frame_item *item)

@@ -126,9 +126,9 @@ struct err op_decrypt(struct call *call)
 
 struct err data_key_ask(const struct batch *batch, struct item *item, int64_t bytes)
 {
-    ENSURE(bytes == 16 || bytes == 24 || bytes == 32 || bytes == 64, ERR_INVALID_FIELD,
-           "field 'bytes' is 16, 24, 32 or 64");
     const struct key *key = batch->call->key;
+    ENSURE(bytes >= 1 && (uint64_t)bytes <= DATA_KEY_MAX, ERR_INVALID_FIELD,
+           "a data key has 1 to %zu bytes", DATA_KEY_MAX);
     ENSURE(!item->token.reveal || key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
            "What this key protects is revealed with the approval of %u people only: ask for the "
            "data key without its plaintext.",
@@ -148,6 +148,8 @@ static struct err data_key_read(struct batch *batch, struct item *item)
         {"plaintext", JSON_FLAG, JSON_OPTIONAL, 0, &item->token.reveal, NULL},
     };
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
+    ENSURE(bytes == 16 || bytes == 24 || bytes == 32 || bytes == 64, ERR_INVALID_FIELD,
+           "field 'bytes' is 16, 24, 32 or 64");
     TRY(data_key_ask(batch, item, bytes));
     return read_context(batch, context, item);
 }

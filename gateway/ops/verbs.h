@@ -12,8 +12,9 @@ MUST_USE struct err verb_decrypt(struct call *call, const struct words *words);
 MUST_USE struct err verb_rewrap(struct call *call, const struct words *words);
 /* Words set item->token.bytes and reveal as data_key_ask does. */
 MUST_USE struct err verb_data_key(struct call *call, const struct words *words);
-/* Sets what is asked of the token: 16, 24, 32 or 64 bytes; ERR_APPROVAL_REQUIRED for a plaintext
- * that the key reveals to a quorum only. */
+/* Sets what is asked of the token, of as many bytes as the dialect takes, at most DATA_KEY_MAX:
+ * ERR_INVALID_FIELD; ERR_APPROVAL_REQUIRED for a plaintext that the key reveals to a quorum only.
+ */
 MUST_USE struct err data_key_ask(const struct batch *batch, struct item *item, int64_t bytes);
 /* Words set item->scheme, and the hash or, for EdDSA, the input. */
 MUST_USE struct err verb_sign(struct call *call, const struct words *words);

@@ -290,7 +290,7 @@ static void test_refused_inputs(void **state)
           .input = span_of(bytes, 32)},
          FRAME_CALLER_DATA},
         {TOKEN_DATA_KEY,
-         {.key = aes, .mechanism = TOKEN_AES_GCM, .aad = span_of(bytes, 4), .bytes = 65},
+         {.key = aes, .mechanism = TOKEN_AES_GCM, .aad = span_of(bytes, 4), .bytes = 1025},
          FRAME_OUR_MISTAKE},
         {TOKEN_RANDOM, {.bytes = 0}, FRAME_OUR_MISTAKE},
         {TOKEN_RANDOM, {.bytes = 65537}, FRAME_OUR_MISTAKE},
@@ -397,7 +397,7 @@ static void test_many_tampered(void **state)
 static void test_data_key(void **state)
 {
     (void)state;
-    static const uint32_t sizes[] = {16, 24, 32, 64};
+    static const uint32_t sizes[] = {1, 16, 24, 32, 64, 1024};
     struct token_key key = generate_secret(ALGORITHM_AES_256_GCM);
     struct span aad = span_text("data key");
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
