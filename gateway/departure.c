@@ -137,9 +137,10 @@ struct departure {
 
 /* The key is released before the reply leaves, the token is not. Whether a key exists is nothing
  * that the figures may tell a caller without the grant. */
-static const char *token_of(const struct call *call)
+static const char *token_of(const struct call *call, const struct err *err)
 {
-    int status = call->exchange->reply.status;
+    /* the dialect's own status may not be so plain */
+    int status = err->code == ERR_OK ? call->exchange->reply.status : problem_status(err->code);
     bool let_in = call->key != NULL && status != 401 && status != 403;
     const struct token *token = let_in ? gateway_token(call->gateway, call->key->token) : NULL;
     return token == NULL ? NULL : token_name(token);
@@ -188,7 +189,7 @@ void departure_start(const struct call *call, const struct err *err)
                                   .exchange = exchange,
                                   .operation = call->operation != NULL ? call->operation
                                                                        : DEPARTURE_UNROUTED,
-                                  .token = token_of(call)};
+                                  .token = token_of(call, err)};
     if (call->route != NULL && call->route->access == ACCESS_HEALTH) {
         send_counted(&departure);
         return;
