@@ -1,8 +1,9 @@
 /* Secrets of access keys. A sealed one is an envelope of the gateway's own key, with id and subject
  * as its context: whoever can write the database can neither read one nor give it to another.
  *
- * Opened secrets are kept in a small table, one slot for each hash of an id; a slot counts only
- * while it was filled from exactly what the store has now, so a revoked key is gone at once. */
+ * Opened secrets are kept in a small table, one slot for each hash of an id, and with each the
+ * signing key of the scope that it was last asked for; a slot counts only while it was filled from
+ * exactly what the store has now, so a revoked key is gone at once. */
 #include "gateway/access_keys.h"
 
 #include "base/digest.h"
@@ -13,11 +14,15 @@
 #include "gateway/own_key.h"
 #include "gateway/policy.h"
 
-#define SLOTS 256
+#define SLOTS     256
+#define SCOPE_MAX 96 /* a longer one is derived each time */
 
 struct slot {
     uint8_t sealed_digest[SHA256_LEN]; /* of what it was opened from */
     struct secret secret;              /* empty: none */
+    struct secret signing;             /* derived from it for `scope`; empty: none */
+    uint8_t scope[SCOPE_MAX];
+    size_t scope_len;
 };
 
 struct access_keys {
@@ -39,6 +44,7 @@ void access_keys_close(struct access_keys *keys)
     }
     for (size_t i = 0; i < SLOTS; i++) {
         secret_clear(&keys->slots[i].secret);
+        secret_clear(&keys->slots[i].signing);
     }
     sync_destroy(&keys->lock, NULL);
     mem_free(keys);
@@ -160,12 +166,32 @@ struct err access_keys_put(const struct gateway *gateway, struct bearer *wanted,
     return keystore_put_bearer(gateway->store, wanted, now);
 }
 
+static bool is_of(const struct slot *slot, const uint8_t digest[SHA256_LEN])
+{
+    return slot->secret.len > 0 && memcmp(slot->sealed_digest, digest, SHA256_LEN) == 0;
+}
+
+static bool take_signing(struct access_keys *keys, const struct bearer *bearer,
+                         const uint8_t digest[SHA256_LEN], struct span scope,
+                         uint8_t out[SHA256_LEN])
+{
+    const struct slot *slot = &keys->slots[bearer->hash[0] % SLOTS];
+    sync_lock(&keys->lock);
+    bool known = is_of(slot, digest) && slot->signing.len == SHA256_LEN &&
+                 span_equal(span_of(slot->scope, slot->scope_len), scope);
+    if (known) {
+        memcpy(out, slot->signing.data, SHA256_LEN);
+    }
+    sync_unlock(&keys->lock);
+    return known;
+}
+
 static bool take_known(struct access_keys *keys, const struct bearer *bearer,
                        const uint8_t digest[SHA256_LEN], struct secret *out)
 {
-    struct slot *slot = &keys->slots[bearer->hash[0] % SLOTS];
+    const struct slot *slot = &keys->slots[bearer->hash[0] % SLOTS];
     sync_lock(&keys->lock);
-    bool known = slot->secret.len > 0 && memcmp(slot->sealed_digest, digest, SHA256_LEN) == 0;
+    bool known = is_of(slot, digest);
     if (known) {
         secret_set(out, secret_span(&slot->secret));
     }
@@ -179,30 +205,71 @@ static void keep(struct access_keys *keys, const struct bearer *bearer,
     struct slot *slot = &keys->slots[bearer->hash[0] % SLOTS];
     sync_lock(&keys->lock);
     secret_clear(&slot->secret);
+    secret_clear(&slot->signing);
     secret_set(&slot->secret, secret_span(secret));
     memcpy(slot->sealed_digest, digest, SHA256_LEN);
     sync_unlock(&keys->lock);
 }
 
-struct err access_keys_find(const struct gateway *gateway, struct span id, int64_t now,
-                            int64_t deadline_ns, struct bearer *out, struct secret *out_secret)
+/* Where the slot is another's meanwhile, that one stays. */
+static void keep_signing(struct access_keys *keys, const struct bearer *bearer,
+                         const uint8_t digest[SHA256_LEN], struct span scope,
+                         const uint8_t key[SHA256_LEN])
 {
-    uint8_t hash[DIGEST_MAX], sealed_digest[DIGEST_MAX];
-    digest_of(DIGEST_SHA256, id, hash);
-    bool found = keystore_find_bearer(gateway->store, hash, now, out) && out->sealed_len > 0;
-    ENSURE(found, ERR_UNAUTHENTICATED, "The security token included in the request is invalid.");
-    /* with their ends, so that none can take from the next */
-    const struct span parts[] = {span_of(out->access_key, strlen(out->access_key) + 1),
-                                 span_of(out->subject, strlen(out->subject) + 1),
-                                 span_of(out->sealed, out->sealed_len)};
-    digest_sha256_parts(parts, ARRAY_LEN(parts), sealed_digest);
-    if (take_known(gateway->access_keys, out, sealed_digest, out_secret)) {
+    struct slot *slot = &keys->slots[bearer->hash[0] % SLOTS];
+    if (scope.len > SCOPE_MAX) {
+        return;
+    }
+    sync_lock(&keys->lock);
+    if (is_of(slot, digest)) {
+        secret_clear(&slot->signing);
+        secret_set(&slot->signing, span_of(key, SHA256_LEN));
+        memcpy(slot->scope, scope.data, scope.len);
+        slot->scope_len = scope.len;
+    }
+    sync_unlock(&keys->lock);
+}
+
+/* With their ends, so that none can take from the next. */
+static void digest_sealed(const struct bearer *bearer, uint8_t out[SHA256_LEN])
+{
+    const struct span parts[] = {span_of(bearer->access_key, strlen(bearer->access_key) + 1),
+                                 span_of(bearer->subject, strlen(bearer->subject) + 1),
+                                 span_of(bearer->sealed, bearer->sealed_len)};
+    digest_sha256_parts(parts, ARRAY_LEN(parts), out);
+}
+
+static struct err get_secret(const struct gateway *gateway, const struct bearer *bearer,
+                             const uint8_t digest[SHA256_LEN], int64_t deadline_ns,
+                             struct secret *out)
+{
+    if (take_known(gateway->access_keys, bearer, digest, out)) {
         return err_ok();
     }
-    struct err err = open_sealed(gateway, out, deadline_ns, out_secret);
+    struct err err = open_sealed(gateway, bearer, deadline_ns, out);
     ENSURE(err.code != ERR_INVALID_CIPHERTEXT, ERR_UNAUTHENTICATED,
            "The access key's secret does not open: it was not sealed for this key.");
     TRY(err);
-    keep(gateway->access_keys, out, sealed_digest, out_secret);
+    keep(gateway->access_keys, bearer, digest, out);
+    return err_ok();
+}
+
+struct err access_keys_find(const struct gateway *gateway, const struct sigv4 *signature,
+                            int64_t now, int64_t deadline_ns, struct bearer *out,
+                            uint8_t out_key[SHA256_LEN])
+{
+    struct access_keys *keys = gateway->access_keys;
+    uint8_t hash[DIGEST_MAX], digest[SHA256_LEN];
+    CLEANUP(secret_clear) struct secret secret = {0};
+    digest_of(DIGEST_SHA256, signature->access_key, hash);
+    bool found = keystore_find_bearer(gateway->store, hash, now, out) && out->sealed_len > 0;
+    ENSURE(found, ERR_UNAUTHENTICATED, "The security token included in the request is invalid.");
+    digest_sealed(out, digest);
+    if (take_signing(keys, out, digest, signature->scope, out_key)) {
+        return err_ok();
+    }
+    TRY(get_secret(gateway, out, digest, deadline_ns, &secret));
+    sigv4_signing_key(signature, secret_span(&secret), out_key);
+    keep_signing(keys, out, digest, signature->scope, out_key);
     return err_ok();
 }

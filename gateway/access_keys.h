@@ -5,6 +5,7 @@
 #define HSMGATE_GATEWAY_ACCESS_KEYS_H
 
 #include "base/secret.h"
+#include "gateway/aws/sigv4.h"
 #include "gateway/gateway.h"
 #include "gateway/policy.h"
 
@@ -19,10 +20,11 @@ void access_keys_close(struct access_keys *keys); /* takes NULL */
  * of token_run and own_key_get; ERR_CONFLICT for a name that is taken. */
 MUST_USE struct err access_keys_put(const struct gateway *gateway, struct bearer *wanted,
                                     struct span secret, int64_t now, int64_t deadline_ns);
-/* The access key and its opened secret. ERR_UNAUTHENTICATED when there is none or it has expired;
+/* The access key that a signature names, and the key that its secret signs with in the signature's
+ * scope, which the caller wipes. ERR_UNAUTHENTICATED when there is none or it has expired;
  * ERR_TOKEN_UNAVAILABLE when it must be opened and cannot be now. */
-MUST_USE struct err access_keys_find(const struct gateway *gateway, struct span id, int64_t now,
-                                     int64_t deadline_ns, struct bearer *out,
-                                     struct secret *out_secret);
+MUST_USE struct err access_keys_find(const struct gateway *gateway, const struct sigv4 *signature,
+                                     int64_t now, int64_t deadline_ns, struct bearer *out,
+                                     uint8_t out_key[SHA256_LEN]);
 
 #endif

@@ -15,5 +15,7 @@ target_sources(hsmgate_gateway PRIVATE
   aws/aws_verify.c
   aws/replay.c
   aws/sigv4.c
+  aws/sigv4_canonical.c
+  aws/sigv4_query.c
   aws/xks.c
   aws/xks_ops.c)

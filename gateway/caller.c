@@ -20,10 +20,10 @@ static struct err unknown(enum auth_failure kind, enum auth_failure *out_kind, c
 }
 
 /* A finding of one way; `out` is untouched when the request does not go it. */
-typedef struct err way(const struct gateway *gateway, const struct request *request, int64_t now,
+typedef struct err way(const struct gateway *gateway, struct request *request, int64_t now,
                        enum auth_failure *out_kind, char out[PRINCIPAL_MAX]);
 
-static struct err by_certificate(const struct gateway *gateway, const struct request *request,
+static struct err by_certificate(const struct gateway *gateway, struct request *request,
                                  int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
     (void)gateway;
@@ -37,7 +37,7 @@ static struct err by_certificate(const struct gateway *gateway, const struct req
     return err_ok();
 }
 
-static struct err by_uid(const struct gateway *gateway, const struct request *request, int64_t now,
+static struct err by_uid(const struct gateway *gateway, struct request *request, int64_t now,
                          enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
     (void)gateway;
@@ -94,7 +94,7 @@ static struct err by_token(const struct gateway *gateway, struct span token, int
     return issuers_verify(gateway->issuers, token, now, out_kind, out);
 }
 
-static struct err by_authorization(const struct gateway *gateway, const struct request *request,
+static struct err by_authorization(const struct gateway *gateway, struct request *request,
                                    int64_t now, enum auth_failure *out_kind,
                                    char out[PRINCIPAL_MAX])
 {
@@ -107,15 +107,15 @@ static struct err by_authorization(const struct gateway *gateway, const struct r
 }
 
 /* The same tokens, as clients of Vault send them. */
-static struct err by_vault_token(const struct gateway *gateway, const struct request *request,
+static struct err by_vault_token(const struct gateway *gateway, struct request *request,
                                  int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
     return by_token(gateway, request->vault_token, now, out_kind, out);
 }
 
 /* AWS's clients sign with the secret of an access key; what they signed must be fresh. */
-static struct err by_signature(const struct gateway *gateway, const struct request *request,
-                               int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+static struct err by_signature(const struct gateway *gateway, struct request *request, int64_t now,
+                               enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
     struct bearer bearer;
     TRY(aws_verify(gateway, request, now, &bearer, out_kind));
@@ -128,8 +128,8 @@ static bool is_signed(const struct request *request)
     return request->amz_service != NULL && request->headers != NULL;
 }
 
-struct err caller_identify(const struct gateway *gateway, const struct request *request,
-                           int64_t now, enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
+struct err caller_identify(const struct gateway *gateway, struct request *request, int64_t now,
+                           enum auth_failure *out_kind, char out[PRINCIPAL_MAX])
 {
     const struct {
         bool presented;
@@ -156,8 +156,8 @@ struct err caller_identify(const struct gateway *gateway, const struct request *
     }
     if (found[0] == '\0') {
         return unknown(AUTH_MISSING, out_kind,
-                       "The request names no caller: send `Authorization: Bearer` and a token, or "
-                       "a client certificate.");
+                       CALLER_MISSING " send `Authorization: Bearer` and a token, or "
+                                      "a client certificate.");
     }
     memcpy(out, found, sizeof(found));
     return err_ok();

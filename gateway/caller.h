@@ -9,9 +9,13 @@
 /* What every bearer token of ours starts with. */
 #define BEARER_PREFIX "hg_"
 
-/* Writes the principal. ERR_UNAUTHENTICATED, with the kind in `out_kind`, when the request proves
- * none, proves one wrongly, or proves two that are not the same. `now` is unix ms. */
-MUST_USE struct err caller_identify(const struct gateway *gateway, const struct request *request,
+/* How the refusal of a request without any proof begins. */
+#define CALLER_MISSING "The request names no caller:"
+
+/* Writes the principal, and request->amz when a signature proves it. ERR_UNAUTHENTICATED, with the
+ * kind in `out_kind`, when the request proves none, proves one wrongly, or proves two that are not
+ * the same. `now` is unix ms. */
+MUST_USE struct err caller_identify(const struct gateway *gateway, struct request *request,
                                     int64_t now, enum auth_failure *out_kind,
                                     char out[PRINCIPAL_MAX]);
 

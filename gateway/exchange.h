@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "base/buf.h"
+#include "base/digest.h"
 
 enum method {
     METHOD_GET,
@@ -20,10 +20,18 @@ const char *method_name(enum method method);
 
 #define REQUEST_ID_MAX 64
 #define SOURCE_MAX     64
+#define AMZ_REGION_MAX 32
 
 struct http_header {
     struct span name;
     struct span value;
+};
+
+/* What is kept of a signature of AWS's form that was found good. */
+struct amz_proof {
+    char region[AMZ_REGION_MAX + 1]; /* empty: none that is a name */
+    uint8_t signature[SHA256_LEN];
+    int64_t until_ms; /* good until then by the wall clock, unix ms; 0: there was no signature */
 };
 
 /* Spans live as long as the exchange; absent headers are empty. */
@@ -36,8 +44,10 @@ struct request {
     bool vault;                /* it is in Vault's dialect */
     struct span amz_target;
     const char *amz_service; /* it is in a dialect of AWS, and signatures are for this; else NULL */
-    const struct http_header *headers; /* all of them, where authorization is a signature over them;
-                                          else NULL */
+    bool amz_presigned;      /* they may be in the query, too */
+    struct amz_proof amz;    /* set when the caller is known */
+    const struct http_header *headers; /* all of them, where a signature over them is in
+                                          authorization or in the query; else NULL */
     size_t header_count;
     struct span vault_namespace;
     struct span vault_wrap_ttl;

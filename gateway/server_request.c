@@ -18,6 +18,7 @@
 #include "gateway/server_inner.h"
 
 #define SIGNATURE_START "AWS4-HMAC-SHA256 "
+#define SIGNATURE_QUERY "X-Amz-Signature="
 
 /* --- begin and end --- */
 
@@ -135,12 +136,19 @@ static void take_fields(struct request *request, const struct http_fields *field
     request->traceparent = http_shape_traceparent(trace) ? trace : (struct span){0};
 }
 
+static bool is_signed(const struct request *request)
+{
+    return span_starts(request->authorization, SIGNATURE_START) ||
+           (request->query.len > 0 && memmem(request->query.data, request->query.len,
+                                             SIGNATURE_QUERY, strlen(SIGNATURE_QUERY)) != NULL);
+}
+
 /* A signature is over headers, whichever the signer chose. */
 static void keep_headers(struct inbound *inbound, const struct http_head *head)
 {
     struct request *request = &inbound->exchange.request;
     size_t count = head->header_count < HTTP_HEADERS_MAX ? head->header_count : HTTP_HEADERS_MAX;
-    if (!span_starts(request->authorization, SIGNATURE_START)) {
+    if (!is_signed(request)) {
         return;
     }
     inbound->headers = mem_array(count, sizeof(*inbound->headers));
@@ -187,12 +195,12 @@ static enum MHD_Result first_call(struct inbound *inbound, const char *method, c
     http_shape_fields(&head, &fields);
     take_request_id(&inbound->exchange.request, &fields);
     take_fields(&inbound->exchange.request, &fields);
-    keep_headers(inbound, &head);
     struct err err = check_client(inbound);
     if (err.code == ERR_OK) {
         err = check_head(inbound, &head, &fields);
     }
     if (err.code == ERR_OK) {
+        keep_headers(inbound, &head);
         buf_init(&inbound->body, inbound->server->body_max);
         return MHD_YES;
     }

@@ -8,6 +8,7 @@
 #include "gateway/aws/aws_verify.h"
 
 #define SERVICE "TrentService."
+#define TARGET  "X-Amz-Target="
 
 /* clang-format off */
 #define KEY_ROUTE(name, operation, handler) \
@@ -59,10 +60,30 @@ const struct route aws_routes[] = {
 /* clang-format on */
 const size_t aws_route_count = ARRAY_LEN(aws_routes);
 
+/* The header's value, or the parameter that presigners make of it. */
+static struct span target_of(const struct request *request)
+{
+    struct span query = request->query;
+    if (request->amz_target.len > 0) {
+        return request->amz_target;
+    }
+    while (query.len > 0) {
+        const uint8_t *end = memchr(query.data, '&', query.len);
+        struct span pair =
+            span_of(query.data, end != NULL ? (size_t)(end - query.data) : query.len);
+        if (span_starts(pair, TARGET)) {
+            return span_of(pair.data + sizeof(TARGET) - 1, pair.len - (sizeof(TARGET) - 1));
+        }
+        size_t skip = pair.len < query.len ? pair.len + 1 : pair.len;
+        query = span_of(query.data + skip, query.len - skip);
+    }
+    return span_of(NULL, 0);
+}
+
 static bool takes(const struct gateway *gateway, const struct request *request)
 {
     return gateway->config->aws.account != NULL && request->method == METHOD_POST &&
-           span_is(request->path, "/") && span_starts(request->amz_target, SERVICE);
+           span_is(request->path, "/") && span_starts(target_of(request), SERVICE);
 }
 
 static const char *also_of(const struct route *route)
@@ -77,8 +98,10 @@ static struct err find(struct call *call)
 {
     struct request *request = &call->exchange->request;
     size_t prefix = sizeof(SERVICE) - 1;
-    struct span name = span_of(request->amz_target.data + prefix, request->amz_target.len - prefix);
+    struct span target = target_of(request);
+    struct span name = span_of(target.data + prefix, target.len - prefix);
     request->amz_service = "kms";
+    request->amz_presigned = true;
     for (size_t i = 0; i < aws_route_count; i++) {
         if (span_is(name, aws_routes[i].path)) {
             call->route = &aws_routes[i];

@@ -1,7 +1,6 @@
 /* Names that AWS has for keys and what they do. */
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
-#include "gateway/aws/aws_verify.h"
 
 #define ARN    "arn:aws:kms:"
 #define KEY    "key/"
@@ -154,11 +153,8 @@ const struct key *aws_resolve(const struct gateway *gateway, struct span id)
 void aws_arn(const struct call *call, const struct key *key, char out[AWS_ARN_MAX])
 {
     char id[UUID_TEXT_LEN + 1];
-    struct span region = aws_region(&call->exchange->request);
-    if (region.len == 0 || region.len > 32) {
-        region = span_text(REGION);
-    }
+    const char *region = call->exchange->request.amz.region;
     uuid_format(key->id, id);
-    snprintf(out, AWS_ARN_MAX, ARN "%.*s:%s:" KEY "%s", (int)region.len, (const char *)region.data,
+    snprintf(out, AWS_ARN_MAX, ARN "%s:%s:" KEY "%s", region[0] != '\0' ? region : REGION,
              call->gateway->config->aws.account, id);
 }

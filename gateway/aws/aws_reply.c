@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
 #include "gateway/aws/aws_verify.h"
+#include "gateway/aws/sigv4.h"
+#include "gateway/caller.h"
 #include "gateway/problem.h"
 
 #define CONTENT_TYPE "application/x-amz-json-1.1"
@@ -81,19 +83,26 @@ static const struct {
     [ERR_INTERNAL] = {"KMSInternalException", 500},
 };
 
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
 /* What is wrong with a caller's proof, by what it was told. */
 static const char *authentication_exception(const char *detail)
 {
     static const struct {
         const char *start;
         const char *exception;
-    } causes[] = {{AWS_MISSING, "MissingAuthenticationTokenException"},
+    } causes[] = {{CALLER_MISSING, "MissingAuthenticationTokenException"},
+                  {AWS_SCOPE, "InvalidSignatureException"},
+                  {SIGV4_SCOPE_DATE, "InvalidSignatureException"},
                   {AWS_UNKNOWN, "UnrecognizedClientException"},
                   {AWS_STALE, "InvalidSignatureException"},
                   {AWS_EARLY, "InvalidSignatureException"},
                   {AWS_MISMATCH, "InvalidSignatureException"}};
     for (size_t i = 0; i < ARRAY_LEN(causes); i++) {
-        if (strncmp(detail, causes[i].start, strlen(causes[i].start)) == 0) {
+        if (starts_with(detail, causes[i].start)) {
             return causes[i].exception;
         }
     }

@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "base/mem.h"
-#include "gateway/aws/sigv4.h"
 #include "gateway/vault/vault.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,43 +68,9 @@ static void check_body(struct span body)
     assert(err.code != ERR_OK || context == NULL || json_count(context) == 1);
 }
 
-/* A header block of lines `name:value`, of which the first value is the Authorization header. */
-static void check_signature(struct span block)
-{
-    struct http_header headers[8] = {{span_text("host"), span_text("h")}};
-    struct sigv4_request request = {
-        .method = "POST", .path = span_text("/"), .headers = headers, .header_count = 1};
-    struct span authorization = {0};
-    for (size_t start = 0; start < block.len && request.header_count < ARRAY_LEN(headers);) {
-        const uint8_t *line = block.data + start;
-        const uint8_t *end = memchr(line, '\n', block.len - start);
-        size_t len = end != NULL ? (size_t)(end - line) : block.len - start;
-        const uint8_t *colon = memchr(line, ':', len);
-        if (authorization.data == NULL) {
-            authorization = span_of(line, len);
-        } else if (colon != NULL) {
-            size_t name = (size_t)(colon - line);
-            headers[request.header_count++] =
-                (struct http_header){span_of(line, name), span_of(colon + 1, len - name - 1)};
-        }
-        start += len + 1;
-    }
-    struct sigv4 signature;
-    uint8_t key[SHA256_LEN];
-    struct err err = sigv4_parse(&request, authorization, &signature);
-    assert(err.code == ERR_OK || err.code == ERR_UNAUTHENTICATED);
-    if (err.code == ERR_OK) {
-        assert(signature.date.len == 8 && signature.access_key.len > 0);
-        sigv4_signing_key(&signature, span_text("secret"), key);
-        err = sigv4_verify(&request, &signature, key);
-        assert(err.code == ERR_OK || err.code == ERR_UNAUTHENTICATED);
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const checks[])(struct span) = {check_text, check_name, check_body,
-                                                  check_signature};
+    static void (*const checks[])(struct span) = {check_text, check_name, check_body};
     if (size > 1) {
         checks[data[0] % ARRAY_LEN(checks)](span_of(data + 1, size - 1));
     }

@@ -68,10 +68,10 @@ static void expect(const struct row *row)
 {
     const char *header = row->authorization != NULL ? row->authorization : "";
     const char *certificate = row->certificate != NULL ? row->certificate : "";
-    const struct request request = {.authorization = span_text(header),
-                                    .certificate = span_text(certificate),
-                                    .local = row->local,
-                                    .uid = 1000};
+    struct request request = {.authorization = span_text(header),
+                              .certificate = span_text(certificate),
+                              .local = row->local,
+                              .uid = 1000};
     enum auth_failure kind = NOBODY;
     char principal[PRINCIPAL_MAX] = "untouched";
     struct err err = caller_identify(&fixture.gateway, &request, clock_wall_ms(), &kind, principal);
