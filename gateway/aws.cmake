@@ -5,11 +5,13 @@ target_sources(hsmgate_gateway PRIVATE
   aws/aws_data.c
   aws/aws_describe.c
   aws/aws_dialect.c
+  aws/aws_list.c
   aws/aws_names.c
   aws/aws_pair.c
   aws/aws_reencrypt.c
   aws/aws_reply.c
   aws/aws_rotation.c
+  aws/aws_shape.c
   aws/aws_sign.c
   aws/aws_states.c
   aws/aws_verify.c

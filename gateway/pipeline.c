@@ -156,9 +156,18 @@ static struct err stage_context(struct call *call)
     return stage_approval(call);
 }
 
+static struct err run_handler(struct call *call)
+{
+    const struct dialect *dialect = call->exchange->dialect;
+    if (dialect->check != NULL && call->route->target != TARGET_NEW_KEY) {
+        TRY(dialect->check(call));
+    }
+    return call->route->handler(call);
+}
+
 static struct err stage_operation(struct call *call)
 {
-    struct err err = call->route->handler(call);
+    struct err err = run_handler(call);
     /* every handler that succeeds has set its status */
     ENSURE(err.code != ERR_OK || call->exchange->reply.status != 0, ERR_INTERNAL, "No reply.");
     if (!call->has_digest && call->exchange->request.body.len > 0) {

@@ -13,6 +13,10 @@
 #define AWS_ARN_MAX (NAME_MAX_LEN + 96)
 /* How the detail of ERR_INVALID_STATE ends when the exception is DisabledException. */
 #define AWS_DISABLED " is disabled."
+/* How that of ERR_INVALID_CIPHERTEXT begins when it is IncorrectKeyException, and of
+ * ERR_INVALID_FIELD when it is InvalidMarkerException. */
+#define AWS_INCORRECT_KEY "The key ID in the request does not identify"
+#define AWS_MARKER        "Marker is not one"
 
 extern const struct dialect dialect_aws;
 extern const struct route aws_routes[];
@@ -31,8 +35,8 @@ const char *aws_key_spec(enum algorithm algorithm);
 const char *aws_key_usage(enum purpose purpose);
 /* `ECDSA_SHA_256` and the like, of what the key does; the one that is its default first. */
 void aws_put_algorithms(struct json_writer *writer, const struct key *key);
-/* The scheme that a SigningAlgorithm names, for the key. ERR_UNSUPPORTED_OPERATION when it does not
- * fit, ERR_INVALID_FIELD when there is none such. */
+/* The scheme that a SigningAlgorithm of AWS names, for the key. ERR_UNSUPPORTED_OPERATION when it
+ * does not fit. */
 MUST_USE struct err aws_scheme(const struct key *key, struct span name, enum scheme *out);
 /* The name of a scheme; static. */
 const char *aws_scheme_name(enum scheme scheme);
@@ -43,9 +47,14 @@ const char *aws_scheme_name(enum scheme scheme);
 void aws_put_time(struct json_writer *writer, const char *name, int64_t unix_ms);
 /* Whether every version is destroyed or going to be; *out_at is when the last one goes. */
 bool aws_key_is_ending(const struct key *key, int64_t *out_at);
-/* ERR_INVALID_STATE for a key that is disabled as a whole, or is to be destroyed, in AWS's words.
- */
+/* ERR_INVALID_STATE for a key that is disabled as a whole, or is to be destroyed, in AWS's words
+ * (KMS Developer Guide, "Key states of AWS KMS keys"). */
 MUST_USE struct err aws_check_usable(const struct call *call);
+/* The same for what may be done to a disabled key. */
+MUST_USE struct err aws_check_not_ending(const struct call *call);
+/* ERR_INVALID_CIPHERTEXT, in AWS's words, when the blob names another key than the call's, whether
+ * there is such a key or not. */
+MUST_USE struct err aws_check_key_of(const struct call *call, struct span blob);
 /* The answer {"KeyMetadata":…}, in place of what a native handler answered. */
 MUST_USE struct err aws_reply_metadata(struct call *call, const struct key *key);
 /* An empty answer, likewise. */
@@ -68,7 +77,9 @@ route_handler aws_encrypt, aws_decrypt, aws_data_key, aws_data_key_wrapped, aws_
 /* aws_sign.c */
 route_handler aws_sign, aws_verify_signature, aws_mac, aws_verify_mac;
 /* aws_describe.c */
-route_handler aws_describe, aws_public_key, aws_list_keys, aws_list_aliases;
+route_handler aws_describe, aws_public_key;
+/* aws_list.c */
+route_handler aws_list_keys, aws_list_aliases;
 /* aws_create.c */
 route_handler aws_create, aws_update_description, aws_tag, aws_untag, aws_list_tags;
 /* aws_aliases.c */
@@ -78,8 +89,10 @@ route_handler aws_enable, aws_disable, aws_schedule_deletion, aws_cancel_deletio
 /* aws_rotation.c */
 route_handler aws_enable_rotation, aws_disable_rotation, aws_rotation_status;
 route_handler aws_rotate_now, aws_list_rotations;
-/* aws_reencrypt.c */
+/* aws_reencrypt.c; the destination's side has a route of its own, for the context that it is asked
+ * with. */
 route_handler aws_reencrypt;
+extern const struct route aws_reencrypt_target;
 /* aws_pair.c */
 route_handler aws_data_key_pair, aws_data_key_pair_wrapped;
 /* What AWS has and we do by other means, or not at all. */

@@ -40,6 +40,7 @@ static struct err note(struct call *call, struct span name)
     return call_intent(call);
 }
 
+/* A key has that name itself. */
 static bool is_key_name(const struct call *call, struct span name)
 {
     CLEANUP(key_release_at) const struct key *key = NULL;
@@ -54,6 +55,7 @@ struct err aws_create_alias(struct call *call)
     struct span name = {0};
     struct alias alias = {
         .key = call->key->id, .created_at = call->now_ms, .updated_at = call->now_ms};
+    TRY(aws_check_not_ending(call));
     TRY(read_name(call, &name));
     ENSURE(!is_key_name(call, name), ERR_CONFLICT, "An alias with this name already exists.");
     memcpy(alias.name, name.data, name.len);
@@ -67,6 +69,7 @@ struct err aws_update_alias(struct call *call)
 {
     struct span name = {0};
     struct alias alias;
+    TRY(aws_check_not_ending(call));
     TRY(read_name(call, &name));
     bool found = keystore_find_alias(call->gateway->store, name, &alias);
     CLEANUP(key_release_at)

@@ -2,6 +2,7 @@
  * namespace, because AWS names keys by ids alone; tags are our labels. */
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
+#include "gateway/aws/aws_shape.h"
 #include "gateway/ops/core_ops.h"
 
 #define NAME_RANDOM 8
@@ -43,7 +44,7 @@ static struct err read_usage(struct wanted *wanted)
 
 static struct err read_wanted(const struct call *call, struct wanted *out)
 {
-    struct span old_spec = {0}, policy = {0};
+    struct span old_spec = {0};
     bool several = false;
     const struct loose_field fields[] = {
         {"KeySpec", LOOSE_TEXT, 0, &out->spec, NULL},
@@ -51,7 +52,6 @@ static struct err read_wanted(const struct call *call, struct wanted *out)
         {"KeyUsage", LOOSE_TEXT, 0, &out->usage, NULL},
         {"Description", LOOSE_TEXT, 8192, &out->description, NULL},
         {"Origin", LOOSE_TEXT, 0, &out->origin, NULL},
-        {"Policy", LOOSE_TEXT, 0, &policy, NULL},
         {"MultiRegion", LOOSE_FLAG, 0, &several, NULL},
     };
     TRY(loose_read(call->json.root, fields, ARRAY_LEN(fields)));
@@ -59,12 +59,11 @@ static struct err read_wanted(const struct call *call, struct wanted *out)
     if (out->spec.len == 0) {
         out->spec = span_text("SYMMETRIC_DEFAULT");
     }
-    ENSURE(algorithm_of(out->spec, &out->algorithm), ERR_INVALID_FIELD,
+    ENSURE(algorithm_of(out->spec, &out->algorithm), ERR_UNSUPPORTED_BY_TOKEN,
            "KeySpec is not one that a token here makes.");
     ENSURE(out->origin.len == 0 || span_is(out->origin, "AWS_KMS"), ERR_UNSUPPORTED_BY_TOKEN,
            "Key material is made in the token: Origin is AWS_KMS.");
-    ENSURE(!several && policy.len == 0, ERR_UNSUPPORTED_BY_TOKEN,
-           "There are no key policies and no other regions here: grants say who may use a key.");
+    ENSURE(!several, ERR_UNSUPPORTED_BY_TOKEN, "There are no other regions here.");
     out->tags = json_member(call->json.root, "Tags");
     return read_usage(out);
 }
@@ -78,16 +77,13 @@ static struct err put_tag(const struct json_value *tag, struct json_writer *writ
         {"TagKey", LOOSE_TEXT, 0, &name, NULL},
         {"TagValue", LOOSE_TEXT, 0, &value, NULL},
     };
-    ENSURE(json_is(tag, JSON_OBJECT), ERR_INVALID_FIELD, "A tag is an object.");
     TRY(loose_read(tag, fields, ARRAY_LEN(fields)));
-    ENSURE(name.len > 0, ERR_INVALID_FIELD, "TagKey is missing.");
     json_put_span(writer, (const char *)name.data, value);
     return err_ok();
 }
 
 static struct err put_tags(const struct json_value *tags, struct json_writer *writer)
 {
-    ENSURE(tags == NULL || json_is(tags, JSON_ARRAY), ERR_INVALID_FIELD, "Tags is a list.");
     for (const struct json_value *tag = json_first(tags); tag != NULL; tag = json_next(tag)) {
         TRY(put_tag(tag, writer));
     }
@@ -132,6 +128,7 @@ struct err aws_create(struct call *call)
     CLEANUP(buf_clear) struct buf body = {.max = BUF_MAX_DEFAULT};
     make_name(call);
     TRY(pipeline_grant(call, call->route->operation, call->target));
+    TRY(aws_shape_check(call->route, call->json.root));
     TRY(read_wanted(call, &wanted));
     TRY(native_body(call, &wanted, &body));
     TRY(aws_take_body(call, buf_span(&body)));
@@ -148,6 +145,7 @@ struct err aws_create(struct call *call)
 
 static struct err update(struct call *call, struct json_writer *writer, struct buf *body)
 {
+    TRY(aws_check_not_ending(call));
     TRY(json_finish(writer));
     TRY(aws_take_body(call, buf_span(body)));
     TRY(op_key_update(call));
@@ -195,7 +193,6 @@ static struct err change_tags(struct call *call, const char *member, bool add)
 {
     CLEANUP(buf_clear) struct buf body = {.max = BUF_MAX_DEFAULT};
     const struct json_value *list = json_member(call->json.root, member);
-    ENSURE(list != NULL && json_is(list, JSON_ARRAY), ERR_INVALID_FIELD, "%s is a list.", member);
     struct json_writer writer = json_writer_on(&body);
     json_begin_object(&writer, NULL);
     json_begin_object(&writer, "labels");

@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
+#include "gateway/aws/aws_shape.h"
 #include "gateway/aws/aws_verify.h"
 
 #define SERVICE "TrentService."
@@ -55,7 +56,8 @@ const struct route aws_routes[] = {
     NEVER("PutKeyPolicy"), NEVER("GetKeyPolicy"), NEVER("ListKeyPolicies"),
     NEVER("GetParametersForImport"), NEVER("ImportKeyMaterial"), NEVER("DeleteImportedKeyMaterial"),
     NEVER("CreateCustomKeyStore"), NEVER("ConnectCustomKeyStore"), NEVER("DescribeCustomKeyStores"),
-    NEVER("ReplicateKey"), NEVER("UpdatePrimaryRegion"), NEVER("DeriveSharedSecret"),
+    NEVER("DeleteCustomKeyStore"), NEVER("DisconnectCustomKeyStore"), NEVER("UpdateCustomKeyStore"),
+    NEVER("ReplicateKey"), NEVER("UpdatePrimaryRegion"), NEVER("DeriveSharedSecret"), NEVER("GetKeyLastUsage"),
 };
 /* clang-format on */
 const size_t aws_route_count = ARRAY_LEN(aws_routes);
@@ -133,6 +135,7 @@ static struct err key_of_blob(struct call *call, struct span *out)
     CLEANUP(buf_clear) struct buf blob = {0};
     struct envelope envelope;
     const struct loose_field field = {"CiphertextBlob", LOOSE_BYTES, ENVELOPE_MAX, &blob, NULL};
+    TRY(aws_shape_check_member(call->route, call->json.root, field.name));
     TRY(loose_read(call->json.root, &field, 1));
     TRY(envelope_decode(buf_span(&blob), &envelope));
     uuid_format(envelope.key, call->name);
@@ -156,16 +159,10 @@ static struct err key_named(struct call *call, struct span *out)
 {
     route_handler *handler = call->route->handler;
     bool opens = handler == aws_reencrypt || handler == aws_decrypt;
-    const struct loose_field field = {member_of(handler), LOOSE_TEXT, 2048, out, NULL};
+    const struct loose_field field = {member_of(handler), LOOSE_TEXT, 0, out, NULL};
+    TRY(aws_shape_check_member(call->route, call->json.root, field.name));
     TRY(loose_read(call->json.root, &field, 1));
-    if (opens && out->len == 0) {
-        return key_of_blob(call, out);
-    }
-    ENSURE(
-        out->len > 0, ERR_INVALID_FIELD,
-        "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: Member "
-        "must not be null");
-    return err_ok();
+    return opens && out->len == 0 ? key_of_blob(call, out) : err_ok();
 }
 
 static struct err find_key(struct call *call)
@@ -193,10 +190,19 @@ static struct err context(const struct call *call, const struct json_value *item
                           const struct json_value **out)
 {
     (void)made;
-    bool moves = call->route->handler == aws_reencrypt;
-    const char *member = moves ? "SourceEncryptionContext" : "EncryptionContext";
+    const char *member = "EncryptionContext";
+    if (call->route == &aws_reencrypt_target) {
+        member = "DestinationEncryptionContext";
+    } else if (call->route->handler == aws_reencrypt) {
+        member = "SourceEncryptionContext";
+    }
     *out = item != NULL ? json_member(item, member) : NULL;
     return err_ok();
+}
+
+static struct err check(const struct call *call)
+{
+    return aws_shape_check(call->route, call->json.root);
 }
 
 /* There is no batch here, and what is not valid is an exception. */
@@ -222,6 +228,7 @@ const struct dialect dialect_aws = {
     .key = find_key,
     .any_media_type = true,
     .context = context,
+    .check = check,
     .reply_one = reply_one,
     .reply_many = reply_many,
     .refuse = aws_refuse,

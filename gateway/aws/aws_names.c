@@ -58,17 +58,13 @@ const char *aws_scheme_name(enum scheme scheme)
 struct err aws_scheme(const struct key *key, struct span name, enum scheme *out)
 {
     for (enum scheme scheme = 0; scheme < SCHEME_COUNT; scheme++) {
-        if (span_is(name, schemes[scheme])) {
-            ENSURE(scheme_fits(scheme, key->algorithm), ERR_UNSUPPORTED_OPERATION,
-                   "Algorithm %s is incompatible with key spec %s.", schemes[scheme],
-                   aws_key_spec(key->algorithm));
+        if (span_is(name, schemes[scheme]) && scheme_fits(scheme, key->algorithm)) {
             *out = scheme;
             return err_ok();
         }
     }
-    return err_new(ERR_INVALID_FIELD, __func__,
-                   "1 validation error detected: Value at 'signingAlgorithm' failed to satisfy "
-                   "constraint: Member must satisfy enum value set");
+    return err_new(ERR_UNSUPPORTED_OPERATION, __func__,
+                   "The algorithm is incompatible with key spec %s.", aws_key_spec(key->algorithm));
 }
 
 static void put_schemes(struct json_writer *writer, const struct key *key)
@@ -126,13 +122,16 @@ static struct span after(struct span text, const char *prefix)
     return span_of(text.data + len, text.len - len);
 }
 
+/* A key's own name is never hidden by an alias that was there before it. */
 static const struct key *of_alias(const struct gateway *gateway, struct span name)
 {
     struct alias alias;
-    if (name.len <= ALIAS_MAX && keystore_find_alias(gateway->store, name, &alias)) {
-        return keystore_find_id(gateway->store, alias.key);
+    const struct key *key =
+        name_check(name).code == ERR_OK ? keystore_find(gateway->store, name) : NULL;
+    if (key != NULL || name.len > ALIAS_MAX || !keystore_find_alias(gateway->store, name, &alias)) {
+        return key;
     }
-    return name_check(name).code == ERR_OK ? keystore_find(gateway->store, name) : NULL;
+    return keystore_find_id(gateway->store, alias.key);
 }
 
 const struct key *aws_resolve(const struct gateway *gateway, struct span id)

@@ -83,9 +83,10 @@ static struct err read_pair(struct batch *batch, struct item *item)
            key->facts.approval.m);
     bool has = context != NULL && json_is(context, JSON_ANY);
     TRY(context_canonical(has ? context : NULL, &item->context));
+    ENSURE(!span_is(spec, "SM2"), ERR_UNSUPPORTED_BY_TOKEN, "Pairs of SM2 are not made here.");
     TRY(aws_refuse_dry(item->object));
     CLEANUP(free_key) EVP_PKEY *pair = make_pair(spec);
-    ENSURE(pair != NULL, ERR_INVALID_FIELD, "KeyPairSpec is not one that is made here.");
+    ENSURE(pair != NULL, ERR_INTERNAL, "cannot make the key pair");
     item->type = ENVELOPE_DATA;
     return write_pair(pair, &item->input, &item->proof);
 }

@@ -1,7 +1,7 @@
 /* ReEncrypt: opened with one key and protected with another, and the plaintext stays here.
  *
- * Under the same key that is a rewrap. Under another one it takes the grant to open: who may
- * protect with a key of their own could read it there. */
+ * Under the same key and context that is a rewrap. Under others it takes the grants to open and to
+ * protect: who may open what has that context, or is under that key, could read it there. */
 #include <assert.h>
 
 #include "base/mem.h"
@@ -11,28 +11,52 @@
 #include "gateway/ops/context.h"
 #include "gateway/ops/use_note.h"
 
+const struct route aws_reencrypt_target = {METHOD_POST,  "ReEncrypt", NULL,      "rewrap",
+                                           ACCESS_GRANT, TARGET_KEY,  BODY_JSON, aws_reencrypt};
+
 /* The one key that the ciphertext is moved to. */
 struct target {
     const struct key *key;
     struct call call; /* the request as the destination's operations see it */
+    struct buf context;
 };
 
 static void target_clear(struct target *target)
 {
     key_release(target->key);
+    buf_clear(&target->context);
 }
 
-static struct err read_context(const struct call *call, const struct key *key, const char *member,
-                               struct buf *out)
+static struct err read_context(const struct call *call, const char *member, struct buf *out)
 {
     const struct json_value *context = json_member(call->json.root, member);
     bool has = context != NULL && json_is(context, JSON_ANY);
-    assert(key != NULL);
-    ENSURE(!has || json_is(context, JSON_OBJECT), ERR_INVALID_FIELD,
-           "%s must be an object of texts.", member);
-    ENSURE(!has || key->purpose == PURPOSE_ENCRYPT || json_count(context) == 0, ERR_INVALID_FIELD,
-           "%s is not supported by this key.", member);
     return context_canonical(has ? context : NULL, out);
+}
+
+static struct err check_context(const struct key *key, const struct buf *context)
+{
+    assert(key != NULL);
+    ENSURE(context->len == 0 || key->purpose == PURPOSE_ENCRYPT, ERR_INVALID_FIELD,
+           "An encryption context is not supported by a key of spec %s.",
+           aws_key_spec(key->algorithm));
+    return err_ok();
+}
+
+static const char *algorithm_name(const struct key *key)
+{
+    return key->purpose == PURPOSE_DECRYPT ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT";
+}
+
+static struct err check_algorithm(const struct call *call, const struct key *key,
+                                  const char *member)
+{
+    struct span name = {0};
+    const struct loose_field field = {member, LOOSE_TEXT, 0, &name, NULL};
+    TRY(loose_read(call->json.root, &field, 1));
+    ENSURE(name.len == 0 || span_is(name, algorithm_name(key)), ERR_UNSUPPORTED_OPERATION,
+           "%s is incompatible with key spec %s.", member, aws_key_spec(key->algorithm));
+    return err_ok();
 }
 
 static struct err check_cipher(const struct key *key)
@@ -54,7 +78,10 @@ static struct err read_source(struct batch *batch, struct item *item)
     TRY(check_cipher(call->key));
     TRY(loose_read(call->json.root, &field, 1));
     item_digest(item, buf_span(&item->input));
-    TRY(read_context(call, call->key, "SourceEncryptionContext", &item->context));
+    TRY(check_algorithm(call, call->key, "SourceEncryptionAlgorithm"));
+    TRY(read_context(call, "SourceEncryptionContext", &item->context));
+    TRY(check_context(call->key, &item->context));
+    TRY(aws_check_key_of(call, buf_span(&item->input)));
     return cipher_read_blob(batch, item, BLOBS_ANY);
 }
 
@@ -70,28 +97,36 @@ static struct err open_source(struct batch *batch, struct item *item)
 static struct err find_target(struct call *call, struct target *out)
 {
     struct span id = {0};
-    const struct loose_field field = {"DestinationKeyId", LOOSE_TEXT, 2048, &id, NULL};
+    const struct loose_field field = {"DestinationKeyId", LOOSE_TEXT, 0, &id, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    ENSURE(id.len > 0, ERR_INVALID_FIELD,
-           "1 validation error detected: Value null at 'destinationKeyId' failed to satisfy "
-           "constraint: Member must not be null");
+    TRY(read_context(call, "DestinationEncryptionContext", &out->context));
     out->key = aws_resolve(call->gateway, id);
     out->call = *call;
+    out->call.route = &aws_reencrypt_target;
     out->call.key = out->key;
     out->call.target = out->key != NULL ? span_text(out->key->name) : id;
     return err_ok();
 }
 
-static struct err check_grants(struct call *call, const struct item *item,
-                               const struct target *target)
+/* Nothing but the version changes. */
+static bool is_rewrap(const struct call *call, const struct item *item, const struct target *target)
 {
-    bool same = target->key != NULL && uuid_equal(target->key->id, call->key->id);
+    return target->key != NULL && uuid_equal(target->key->id, call->key->id) &&
+           span_equal(buf_span(&item->context), buf_span(&target->context));
+}
+
+static struct err check_grants(struct call *call, const struct item *item, struct target *target)
+{
+    bool same = is_rewrap(call, item, target);
     const char *opening = item->type == ENVELOPE_DATA ? "decrypt" : "unwrap";
     TRY(pipeline_grant_item(call, same ? "rewrap" : opening, call->json.root));
     if (!same) {
-        TRY(pipeline_grant(call, "encrypt", target->call.target));
+        TRY(pipeline_grant_item(&target->call, "encrypt", call->json.root));
     }
     ENSURE(target->key != NULL, ERR_NOT_FOUND, "There is no such destination key.");
+    TRY(aws_check_usable(&target->call));
+    TRY(check_algorithm(call, target->key, "DestinationEncryptionAlgorithm"));
+    TRY(check_context(target->key, &target->context));
     return check_cipher(target->key);
 }
 
@@ -102,7 +137,7 @@ static struct err protect(struct target *target, struct item *from, struct batch
     to->object = call->json.root;
     to->type = from->type;
     buf_move(&to->input, &from->output);
-    TRY(read_context(call, target->key, "DestinationEncryptionContext", &to->context));
+    buf_move(&to->context, &target->context);
     TRY(choice_primary(call, &batch->version));
     TRY(cipher_protect(batch, TOKEN_ENCRYPT));
     TRY(to->err);
@@ -123,11 +158,6 @@ static struct err note(struct call *call, const struct item *from, const struct 
     json_put_integer(&writer, "to_version", to->version->number);
     json_end_object(&writer);
     return json_finish(&writer);
-}
-
-static const char *algorithm_name(const struct key *key)
-{
-    return key->purpose == PURPOSE_DECRYPT ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT";
 }
 
 static struct err reply(struct call *call, const struct target *target, const struct item *to)

@@ -115,6 +115,24 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
+/* Exceptions that AWS has several of for one of our errors; NULL: none of these. */
+static const char *special_exception(const struct route *route, const struct err *err)
+{
+    if (err->code == ERR_INVALID_STATE && ends_with(err->detail, AWS_DISABLED)) {
+        return "DisabledException";
+    }
+    if (err->code == ERR_INVALID_SIGNATURE && route != NULL && route->handler == aws_verify_mac) {
+        return "KMSInvalidMacException";
+    }
+    if (err->code == ERR_INVALID_CIPHERTEXT && starts_with(err->detail, AWS_INCORRECT_KEY)) {
+        return "IncorrectKeyException";
+    }
+    if (err->code == ERR_INVALID_FIELD && starts_with(err->detail, AWS_MARKER)) {
+        return "InvalidMarkerException";
+    }
+    return NULL;
+}
+
 static const char *exception_of(const struct route *route, const struct err *err)
 {
     size_t code = err->code < ERR_COUNT ? (size_t)err->code : (size_t)ERR_INTERNAL;
@@ -127,11 +145,9 @@ static const char *exception_of(const struct route *route, const struct err *err
     if (route != NULL && route->handler == aws_never) {
         return "UnsupportedOperationException";
     }
-    if (err->code == ERR_INVALID_STATE && ends_with(err->detail, AWS_DISABLED)) {
-        return "DisabledException";
-    }
-    if (err->code == ERR_INVALID_SIGNATURE && route != NULL && route->handler == aws_verify_mac) {
-        return "KMSInvalidMacException";
+    const char *special = special_exception(route, err);
+    if (special != NULL) {
+        return special;
     }
     if (exceptions[code].exception != NULL) {
         return exceptions[code].exception;
@@ -148,6 +164,12 @@ static int status_of(const struct err *err)
     return problem_status(err->code) < 500 ? 400 : 500;
 }
 
+/* An error's text that says which exception it is goes out as it is. */
+static const char *message_of(const struct route *route, const struct err *err)
+{
+    return special_exception(route, err) != NULL ? err->detail : problem_detail(err);
+}
+
 void aws_refuse(struct exchange *exchange, const struct route *route, const struct err *err)
 {
     struct reply *reply = &exchange->reply;
@@ -160,7 +182,7 @@ void aws_refuse(struct exchange *exchange, const struct route *route, const stru
     struct json_writer writer = json_writer_on(&reply->body);
     json_begin_object(&writer, NULL);
     json_put_text(&writer, "__type", exception_of(route, err));
-    json_put_text(&writer, "message", problem_detail(err));
+    json_put_text(&writer, "message", message_of(route, err));
     json_end_object(&writer);
     struct err written = json_finish(&writer);
     if (written.code != ERR_OK) {

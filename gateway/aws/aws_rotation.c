@@ -6,8 +6,6 @@
 
 #define DAY_S        INT64_C(86400)
 #define DAYS_DEFAULT 365
-#define DAYS_LEAST   90
-#define DAYS_MOST    2560
 
 static struct err set_every(struct call *call, int64_t days)
 {
@@ -36,13 +34,13 @@ struct err aws_enable_rotation(struct call *call)
     int64_t days = DAYS_DEFAULT;
     const struct loose_field field = {"RotationPeriodInDays", LOOSE_INTEGER, 0, &days, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    ENSURE(days >= DAYS_LEAST && days <= DAYS_MOST, ERR_INVALID_FIELD,
-           "RotationPeriodInDays is from %d to %d.", DAYS_LEAST, DAYS_MOST);
+    TRY(aws_check_usable(call));
     return set_every(call, days);
 }
 
 struct err aws_disable_rotation(struct call *call)
 {
+    TRY(aws_check_usable(call));
     return set_every(call, 0);
 }
 
@@ -65,6 +63,7 @@ struct err aws_rotation_status(struct call *call)
 
 struct err aws_rotate_now(struct call *call)
 {
+    TRY(aws_check_usable(call));
     json_clear(&call->json);
     TRY(op_key_rotate(call));
     buf_reset(&call->exchange->reply.body);

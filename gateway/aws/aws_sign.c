@@ -27,19 +27,16 @@ static struct err take_digest(struct item *item)
 
 static struct err read_message(const struct batch *batch, struct item *item)
 {
-    bool present = false;
     struct span algorithm = {0}, type = {0};
     const struct loose_field fields[] = {
-        {"Message", LOOSE_BYTES, MESSAGE_AWS_MAX, &item->input, &present},
+        {"Message", LOOSE_BYTES, MESSAGE_AWS_MAX, &item->input, NULL},
         {"MessageType", LOOSE_TEXT, 0, &type, NULL},
         {"SigningAlgorithm", LOOSE_TEXT, 0, &algorithm, NULL},
     };
     TRY(loose_read(item->object, fields, ARRAY_LEN(fields)));
-    ENSURE(present && item->input.len > 0, ERR_INVALID_FIELD,
-           "1 validation error detected: Value at 'message' failed to satisfy constraint: Member "
-           "must have length greater than or equal to 1");
-    ENSURE(type.len == 0 || span_is(type, "RAW") || span_is(type, "DIGEST"), ERR_INVALID_FIELD,
-           "MessageType is RAW or DIGEST.");
+    ENSURE(!span_is(type, "EXTERNAL_MU"), ERR_UNSUPPORTED_OPERATION,
+           "MessageType EXTERNAL_MU is incompatible with key spec %s.",
+           aws_key_spec(batch->call->key->algorithm));
     TRY(aws_scheme(batch->call->key, algorithm, &item->scheme));
     item->encoding = ENCODING_DER;
     item_digest(item, buf_span(&item->input));
@@ -75,14 +72,9 @@ struct err aws_sign(struct call *call)
 static struct err read_signature(const struct batch *batch, struct item *item)
 {
     CLEANUP(buf_clear) struct buf bytes = {0};
-    bool present = false;
     size_t len = algorithm_info(batch->call->key->algorithm)->signature_len;
-    const struct loose_field field = {"Signature", LOOSE_BYTES, SIGNATURE_AWS_MAX, &bytes,
-                                      &present};
+    const struct loose_field field = {"Signature", LOOSE_BYTES, SIGNATURE_AWS_MAX, &bytes, NULL};
     TRY(loose_read(item->object, &field, 1));
-    ENSURE(present, ERR_INVALID_FIELD,
-           "1 validation error detected: Value null at 'signature' failed to satisfy constraint: "
-           "Member must not be null");
     if (scheme_info(item->scheme)->family == FAMILY_EC) {
         item->settled = ecdsa_der_to_raw(buf_span(&bytes), len, &item->proof).code != ERR_OK;
         return err_ok();
@@ -131,17 +123,13 @@ static const char *mac_algorithm(const struct key *key)
 
 static struct err mac_input(const struct batch *batch, struct item *item)
 {
-    bool present = false;
     struct span algorithm = {0};
     const struct key *key = batch->call->key;
     const struct loose_field fields[] = {
-        {"Message", LOOSE_BYTES, MESSAGE_AWS_MAX, &item->input, &present},
+        {"Message", LOOSE_BYTES, MESSAGE_AWS_MAX, &item->input, NULL},
         {"MacAlgorithm", LOOSE_TEXT, 0, &algorithm, NULL},
     };
     TRY(loose_read(item->object, fields, ARRAY_LEN(fields)));
-    ENSURE(present && item->input.len > 0, ERR_INVALID_FIELD,
-           "1 validation error detected: Value at 'message' failed to satisfy constraint: Member "
-           "must have length greater than or equal to 1");
     ENSURE(span_is(algorithm, mac_algorithm(key)), ERR_UNSUPPORTED_OPERATION,
            "The algorithm is incompatible with key spec %s.", aws_key_spec(key->algorithm));
     item_digest(item, buf_span(&item->input));

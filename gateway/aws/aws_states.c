@@ -5,8 +5,7 @@
 #include "gateway/ops/moves.h"
 
 #define DAY_S      INT64_C(86400)
-#define DAYS_LEAST 7
-#define DAYS_MOST  30
+#define DAYS_MOST  30 /* and the default */
 #define REASON_MAX (PRINCIPAL_MAX + 64)
 
 static struct err move(const struct call *call, const struct version *version, enum move_verb verb)
@@ -26,13 +25,31 @@ static struct err note(struct call *call, enum move_verb verb)
     return call_intent(call);
 }
 
-static struct err refuse_ending(const struct call *call)
+/* --- what a state forbids --- */
+
+struct err aws_check_not_ending(const struct call *call)
 {
     char arn[AWS_ARN_MAX];
     int64_t at = 0;
+    if (!aws_key_is_ending(call->key, &at)) {
+        return err_ok();
+    }
     aws_arn(call, call->key, arn);
-    ENSURE(!aws_key_is_ending(call->key, &at), ERR_INVALID_STATE, "%s is pending deletion.", arn);
-    return err_ok();
+    return err_new(ERR_INVALID_STATE, __func__, "%s is pending deletion.", arn);
+}
+
+struct err aws_check_usable(const struct call *call)
+{
+    char arn[AWS_ARN_MAX];
+    const struct key *key = call->key;
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (lifecycle_opens(key->versions[i].state)) {
+            return err_ok();
+        }
+    }
+    TRY(aws_check_not_ending(call));
+    aws_arn(call, key, arn);
+    return err_new(ERR_INVALID_STATE, __func__, "%s" AWS_DISABLED, arn);
 }
 
 /* --- enable, disable --- */
@@ -40,7 +57,7 @@ static struct err refuse_ending(const struct call *call)
 struct err aws_disable(struct call *call)
 {
     const struct key *key = call->key;
-    TRY(refuse_ending(call));
+    TRY(aws_check_not_ending(call));
     TRY(note(call, MOVE_DISABLE));
     for (size_t i = 0; i < key->version_count; i++) {
         if (lifecycle_opens(key->versions[i].state)) {
@@ -54,7 +71,7 @@ struct err aws_disable(struct call *call)
 struct err aws_enable(struct call *call)
 {
     const struct key *key = call->key;
-    TRY(refuse_ending(call));
+    TRY(aws_check_not_ending(call));
     TRY(note(call, MOVE_ENABLE));
     for (size_t i = key->version_count; i > 0; i--) {
         if (key->versions[i - 1].state == VERSION_DISABLED) {
@@ -105,12 +122,10 @@ struct err aws_schedule_deletion(struct call *call)
     const struct key *key = call->key;
     const struct loose_field field = {"PendingWindowInDays", LOOSE_INTEGER, 0, &days, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    ENSURE(days >= DAYS_LEAST && days <= DAYS_MOST, ERR_INVALID_FIELD,
-           "PendingWindowInDays is from %d to %d.", DAYS_LEAST, DAYS_MOST);
     ENSURE(key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
            "What this key protects is destroyed with the approval of %u people only.",
            key->facts.approval.m);
-    TRY(refuse_ending(call));
+    TRY(aws_check_not_ending(call));
     TRY(pipeline_grant(call, "disable", call->target));
     TRY(note(call, MOVE_SCHEDULE_DESTROY));
     for (size_t i = 0; i < key->version_count; i++) {

@@ -7,5 +7,6 @@ function(hsmgate_client name)
     FAIL_REGULAR_EXPRESSION "no tests ran" SKIP_REGULAR_EXPRESSION "[0-9]+ skipped")
 endfunction()
 
+hsmgate_client(aws_model)
 hsmgate_client(boto3_client)
 hsmgate_client(hvac_client)
