@@ -1,14 +1,15 @@
 /* Hashes by OpenSSL, random bytes by the kernel, UUIDs from them.
  *
- * The digests are fetched from the provider once: a fetch by name costs more than hashing a short
- * message. A hash that fails means a broken provider, for which no caller has an answer: abort. */
+ * The digests are fetched from the provider once, and HMAC is keyed on a copy of a context that has
+ * its digest: a fetch by name costs more than hashing a short message. A hash that fails means a
+ * broken provider, for which no caller has an answer: abort. */
 #include "base/digest.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *fetched[DIGEST_COUNT]; /* written once under fetch_once */
+static EVP_MAC_CTX *hmac_blank;       /* likewise: of SHA-256, with a key that nobody uses */
 
 static const struct {
     const char *name;
@@ -32,8 +34,23 @@ static const struct {
     [DIGEST_SHA1] = {"SHA1", 20},
 };
 
+static void make_hmac_blank(void)
+{
+    static const uint8_t no_key[SHA256_LEN];
+    char name[] = "SHA2-256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_END};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    hmac_blank = EVP_MAC_CTX_new(hmac);
+    if (hmac_blank == NULL || EVP_MAC_init(hmac_blank, no_key, sizeof(no_key), parameters) != 1) {
+        abort();
+    }
+    EVP_MAC_free(hmac);
+}
+
 static void fetch_all(void)
 {
+    make_hmac_blank();
     for (unsigned i = 0; i < DIGEST_COUNT; i++) {
         fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
         if (fetched[i] == NULL) {
@@ -42,12 +59,17 @@ static void fetch_all(void)
     }
 }
 
-static const EVP_MD *provider_digest(enum digest digest)
+static void fetch_before(void)
 {
-    assert((unsigned)digest < DIGEST_COUNT);
     if (pthread_once(&fetch_once, fetch_all) != 0) {
         abort();
     }
+}
+
+static const EVP_MD *provider_digest(enum digest digest)
+{
+    assert((unsigned)digest < DIGEST_COUNT);
+    fetch_before();
     return fetched[digest];
 }
 
@@ -106,13 +128,16 @@ static struct err update_from(int fd, EVP_MD_CTX *ctx, uint64_t *len, bool *out_
 void hmac_sha256(struct span key, struct span message, uint8_t out[SHA256_LEN])
 {
     static const uint8_t nothing;
-    unsigned len = SHA256_LEN;
-    const uint8_t *made =
-        HMAC(provider_digest(DIGEST_SHA256), key.len > 0 ? key.data : &nothing, (int)key.len,
-             message.len > 0 ? message.data : &nothing, message.len, out, &len);
-    if (made == NULL) {
+    size_t len = 0;
+    fetch_before();
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(hmac_blank);
+    bool ok = ctx != NULL &&
+              EVP_MAC_init(ctx, key.len > 0 ? key.data : &nothing, key.len, NULL) == 1 &&
+              (message.len == 0 || EVP_MAC_update(ctx, message.data, message.len) == 1);
+    if (!ok || EVP_MAC_final(ctx, out, &len, SHA256_LEN) != 1 || len != SHA256_LEN) {
         abort();
     }
+    EVP_MAC_CTX_free(ctx);
 }
 
 struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_t *out_len)
