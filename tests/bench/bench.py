@@ -50,16 +50,24 @@ def bare(gateway, operation, seconds):
     return float(rate), float(cpu)
 
 
+def wrk(gateway, path, script, seconds, connections):
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        return subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-s", file.name, gateway.address + path], check=True, capture_output=True, text=True).stdout
+
+
 def through_gateway(gateway, path, body, seconds, connections):
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(POST % (gateway.token, json.dumps(body)))
-        script.flush()
-        pids = [gateway.process.pid] + gateway.worker_pids()
-        command = ["wrk", "-t1", f"-c{connections}", "--latency", "-s", script.name, gateway.address + path]
-        subprocess.run(command[:3] + ["-d1"] + command[3:], check=True, capture_output=True)
-        before = cpu_seconds(pids)
-        out = subprocess.run(command[:3] + [f"-d{seconds}"] + command[3:], check=True, capture_output=True, text=True).stdout
-        used = cpu_seconds(pids) - before
+    script = POST % (gateway.token, json.dumps(body))
+    return through_scripts(gateway, path, script, script, seconds, connections)
+
+
+def through_scripts(gateway, path, warm, script, seconds, connections):
+    pids = [gateway.process.pid] + gateway.worker_pids()
+    wrk(gateway, path, warm, 1, connections)
+    before = cpu_seconds(pids)
+    out = wrk(gateway, path, script, seconds, connections)
+    used = cpu_seconds(pids) - before
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
