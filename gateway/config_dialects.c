@@ -3,6 +3,8 @@
 #include "base/name.h"
 #include "gateway/config_check.h"
 
+#define NATIVE_ROOT "/v1"
+
 /* First segments under /v1/ that are taken. */
 static const char *const taken[] = {
     "keys",  "random", "rotation", "break-glass", "roster", "auth",    "grants", "authorize",
@@ -84,6 +86,13 @@ static void check_aws(struct config_check *check, struct config_loaded *loaded)
     }
 }
 
+/* Under /v1/ the other formats are at home. */
+static bool is_native_path(const char *prefix)
+{
+    return strcmp(prefix, NATIVE_ROOT) == 0 ||
+           strncmp(prefix, NATIVE_ROOT "/", sizeof(NATIVE_ROOT)) == 0;
+}
+
 static bool is_prefix(const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -102,6 +111,8 @@ static void check_xks(struct config_check *check, struct config_loaded *loaded)
     if (!is_prefix(loaded->config.xks.prefix)) {
         config_find(check, "xks.prefix",
                     "must be a path such as /prod, without a slash at the end");
+    } else if (is_native_path(loaded->config.xks.prefix)) {
+        config_find(check, "xks.prefix", "must not begin with /v1, where the native API is");
     }
     if (name_check_namespace(span_text(from->namespace)).code != ERR_OK) {
         config_find(check, "xks.namespace", "must be a namespace of keys, such as xks");

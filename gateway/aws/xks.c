@@ -65,6 +65,7 @@ static struct err find(struct call *call)
     int64_t due_ns = request->arrived_ns + BUDGET_NS;
     request->amz_service = "kms-xks-proxy";
     call->deadline_ns = due_ns < call->deadline_ns ? due_ns : call->deadline_ns;
+    request->deadline_ns = call->deadline_ns; /* finding out who asks takes its part of it */
     call->exchange->reply.allow = "POST";
     ENSURE(request->method == METHOD_POST, ERR_METHOD_NOT_ALLOWED, "This path takes POST alone.");
     call->exchange->reply.allow = NULL;

@@ -23,6 +23,7 @@
 #define TLS_GOOD                TLS("/dev/null", "/dev/null")
 #define MOUNT(mount, namespace) "    - mount: " mount "\n      namespace: " namespace "\n"
 #define MOUNTS                  "vault:\n  mounts:\n"
+#define XKS(prefix)             "xks:\n  prefix: " prefix "\n  namespace: xks\n"
 #define ISSUER(issuer)          "issuers:\n  - issuer: \"" issuer "\"\n    audiences: [a]\n"
 
 static char path[64];
@@ -74,6 +75,22 @@ static void test_defaults(void **state)
     assert_null(config->backups);
     assert_int_equal(config->vault_mount_count, 0);
     config_free(config);
+}
+
+static void test_xks(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"/prod", "/prod/eu", "/v11", "/a/v1", "/v2"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        CLEANUP(buf_clear) struct buf message = {0};
+        CLEANUP(mem_free_at) char *text = mem_format("%s" XKS("%s"), BASE TOKEN, good[i]);
+        struct config *config = NULL;
+        struct err err = load(text, &config, &message);
+        assert_int_equal(err.code, ERR_OK);
+        assert_string_equal(config->xks.prefix, good[i]);
+        assert_string_equal(config->xks.namespace, "xks");
+        config_free(config);
+    }
 }
 
 static void test_mounts(void **state)
@@ -455,6 +472,16 @@ static void test_findings(void **state)
         {BASE TOKEN "events:\n  webhook: https://e\n  secret_file: /nowhere\n",
          ":9: events.secret_file: cannot be read"},
         {BASE TOKEN "backups: here\n", ":7: backups: must be an absolute path"},
+        {BASE TOKEN XKS("/v1"), ":8: xks.prefix: must not begin with /v1"},
+        {BASE TOKEN XKS("/v1/keys"), ":8: xks.prefix: must not begin with /v1"},
+        {BASE TOKEN XKS("/v1/transit/x"), ":8: xks.prefix: must not begin with /v1"},
+        {BASE TOKEN XKS("/"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("//"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("//v1"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("/prod/"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("prod"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("/prod/../v1"), ":8: xks.prefix: must be a path such as /prod"},
+        {BASE TOKEN XKS("/V1"), ":8: xks.prefix: must be a path such as /prod"},
         {BASE TOKEN MOUNTS MOUNT("keys", "a"), ":9: vault.mounts[0].mount: must not begin"},
         {BASE TOKEN MOUNTS MOUNT("auth", "a"), ":9: vault.mounts[0].mount: must not begin"},
         {BASE TOKEN MOUNTS MOUNT("sys", "a"), ":9: vault.mounts[0].mount: must not begin"},
@@ -519,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_xks),
         cmocka_unit_test(test_mounts_hide_nothing),
         cmocka_unit_test(test_doors_and_issuers),
         cmocka_unit_test(test_log_and_limits),
