@@ -91,6 +91,7 @@ static const char *const rotation_parts[] = {"ALL_KEY_MATERIAL", "ROTATIONS_ONLY
 #define TOKENS      {"GrantTokens", KIND_LIST, false, 1, 10, NULL}
 #define BLOB        {"CiphertextBlob", KIND_BLOB, NEEDED, 1, 6144, NULL}
 #define RECIPIENT   {"Recipient", KIND_NEVER, false, 0, 0, NULL}
+#define MODIFIERS   {"DryRunModifiers", KIND_NEVER, false, 0, 0, NULL}
 #define MESSAGE     {"Message", KIND_BLOB, NEEDED, 1, 4096, NULL}
 #define TYPE        {"MessageType", KIND_TEXT, false, 0, 0, message_types}
 #define SIGNER      {"SigningAlgorithm", KIND_TEXT, NEEDED, 0, 0, signing_algorithms}
@@ -110,11 +111,11 @@ static const struct shape {
 } shapes[] = {
     {"Encrypt", {KEY_ID, {"Plaintext", KIND_BLOB, NEEDED, 1, 4096, NULL}, CONTEXT("EncryptionContext"),
                  CIPHER("EncryptionAlgorithm"), TOKENS, DRY_RUN}},
-    {"Decrypt", {KEY_ID_IF, BLOB, CONTEXT("EncryptionContext"), CIPHER("EncryptionAlgorithm"), TOKENS, RECIPIENT, DRY_RUN}},
+    {"Decrypt", {KEY_ID_IF, BLOB, CONTEXT("EncryptionContext"), CIPHER("EncryptionAlgorithm"), TOKENS, RECIPIENT, DRY_RUN, MODIFIERS}},
     {"ReEncrypt", {{"SourceKeyId", KIND_TEXT, false, 1, 2048, NULL}, BLOB,
                    {"DestinationKeyId", KIND_TEXT, NEEDED, 1, 2048, NULL},
                    CONTEXT("SourceEncryptionContext"), CONTEXT("DestinationEncryptionContext"),
-                   CIPHER("SourceEncryptionAlgorithm"), CIPHER("DestinationEncryptionAlgorithm"), TOKENS, DRY_RUN}},
+                   CIPHER("SourceEncryptionAlgorithm"), CIPHER("DestinationEncryptionAlgorithm"), TOKENS, DRY_RUN, MODIFIERS}},
     {"GenerateDataKey", {KEY_ID, CONTEXT("EncryptionContext"), BYTES, DATA_KEY, TOKENS, RECIPIENT, DRY_RUN}},
     {"GenerateDataKeyWithoutPlaintext", {KEY_ID, CONTEXT("EncryptionContext"), BYTES, DATA_KEY, TOKENS, DRY_RUN}},
     {"GenerateDataKeyPair", {KEY_ID, CONTEXT("EncryptionContext"), PAIR, TOKENS, RECIPIENT, DRY_RUN}},

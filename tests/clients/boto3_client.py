@@ -198,7 +198,8 @@ def test_botocores_presigner(gateway):
     own = credentials.Credentials(gateway.env["AWS_ACCESS_KEY_ID"], gateway.env["AWS_SECRET_ACCESS_KEY"])
     address = gateway.env["AWS_ENDPOINT_URL_KMS"].rstrip("/")
     host = address.partition("//")[2]
-    for query, target in (("", {"X-Amz-Target": "TrentService.ListKeys"}), ("?X-Amz-Target=TrentService.ListKeys", {}), ("?a=%2Fb%20c&x=", {"X-Amz-Target": "TrentService.ListKeys"})):
+    for query, target in (("", {"X-Amz-Target": "TrentService.ListKeys"}), ("?X-Amz-Target=TrentService.ListKeys", {}),
+                          ("?a=%2Fb%20c&x=", {"X-Amz-Target": "TrentService.ListKeys"})):
         request = awsrequest.AWSRequest("POST", f"{address}/{query}", headers={"Host": host, **target}, data=b'{"Limit":1}')
         WithBody(own, "kms", "us-east-1", expires=60).add_auth(request)
         path = request.url[len(address):]

@@ -64,7 +64,8 @@ class Aws:
     def caller(self, name, *operations, **more):
         """An access key whose grant gives these operations on the keys of app/prod, and no more."""
         if operations:
-            self.gateway.do("PUT", f"/v1/grants/{name}", {"principal": f"token:{name}", "keys": "app/prod/*", "operations": list(operations), "justification": "a test", **more})
+            self.gateway.do("PUT", f"/v1/grants/{name}", {"principal": f"token:{name}", "keys": "app/prod/*", "operations": list(operations), "justification": "a test",
+                                                          **more})
         return self.access_key(f"{name}-key", name)
 
 
@@ -87,10 +88,12 @@ def bodies(blob):
         "GenerateDataKey": {**key, **context, **more, "KeySpec": "AES_256"}, "GenerateDataKeyWithoutPlaintext": {**key, **context, **more, "NumberOfBytes": 32},
         "GenerateDataKeyPair": pair, "GenerateDataKeyPairWithoutPlaintext": pair, "GenerateRandom": {"NumberOfBytes": 8},
         "Sign": signs, "Verify": {**signs, "Signature": "eA=="}, "GenerateMac": macs, "VerifyMac": {**macs, "Mac": "eA=="},
-        "DescribeKey": {**key, "GrantTokens": ["x"]}, "GetPublicKey": {"KeyId": alias(EC), "GrantTokens": ["x"]}, "ListKeys": page, "ListAliases": {**page, **key}, "ListResourceTags": {**key, **page},
+        "DescribeKey": {**key, "GrantTokens": ["x"]}, "GetPublicKey": {"KeyId": alias(EC), "GrantTokens": ["x"]}, "ListKeys": page, "ListAliases": {**page, **key},
+        "ListResourceTags": {**key, **page},
         "CreateKey": {"Description": "d", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT", "Origin": "AWS_KMS", "Tags": tags, "MultiRegion": False},
         "UpdateKeyDescription": {**scratch, "Description": "d"}, "TagResource": {**scratch, "Tags": tags}, "UntagResource": {**scratch, "TagKeys": ["a"]},
         "CreateAlias": alias_of, "UpdateAlias": alias_of, "DeleteAlias": {"AliasName": "alias/scratch"},
-        "EnableKeyRotation": {**scratch, "RotationPeriodInDays": 90}, "GetKeyRotationStatus": scratch, "DisableKeyRotation": scratch, "RotateKeyOnDemand": scratch, "ListKeyRotations": {**scratch, **page},
+        "EnableKeyRotation": {**scratch, "RotationPeriodInDays": 90}, "GetKeyRotationStatus": scratch, "DisableKeyRotation": scratch, "RotateKeyOnDemand": scratch,
+        "ListKeyRotations": {**scratch, **page},
         "DisableKey": scratch, "EnableKey": scratch, "ScheduleKeyDeletion": {**scratch, "PendingWindowInDays": 7}, "CancelKeyDeletion": scratch,
     }

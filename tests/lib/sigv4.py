@@ -49,6 +49,7 @@ def presign(method, path, headers, body, key_id, secret, service="kms", region="
     sent = {name.lower(): value for name, value in headers.items()}
     date = date or stamp()
     scope = f"{date[:8]}/{region}/{service}/aws4_request"
-    said = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{key_id}/{scope}", "X-Amz-Date": date, "X-Amz-Expires": str(expires), "X-Amz-SignedHeaders": ";".join(sorted(sent)), **(more or {})}
+    said = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": f"{key_id}/{scope}", "X-Amz-Date": date,
+            "X-Amz-Expires": str(expires), "X-Amz-SignedHeaders": ";".join(sorted(sent)), **(more or {})}
     query = "&".join([*([query] if query else []), *(f"{name}={_quote(value)}" for name, value in said.items())])
     return f"{query}&X-Amz-Signature={_signature(method, path, query, sent, sorted(sent), body, secret, date, scope)}"

@@ -38,12 +38,14 @@ def aws():
 # --- signatures ---
 
 @pytest.mark.parametrize("service,host,more,query,signature", [
-    ("iam", "iam.amazonaws.com", {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, "Action=ListUsers&Version=2010-05-08", "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"),
+    ("iam", "iam.amazonaws.com", {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, "Action=ListUsers&Version=2010-05-08",
+     "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"),
     ("service", "example.amazonaws.com", {}, "", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
     ("service", "example.amazonaws.com", {}, "Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),
 ])
 def test_the_signer_of_these_tests_signs_as_aws_publishes(service, host, more, query, signature):
-    made = sigv4.sign("GET", "/", {"Host": host, **more}, b"", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", service=service, date="20150830T123600Z", query=query)
+    made = sigv4.sign("GET", "/", {"Host": host, **more}, b"", "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", service=service, date="20150830T123600Z",
+                      query=query)
     assert made["Authorization"].endswith(f"Signature={signature}")
 
 
@@ -67,7 +69,8 @@ def test_whatever_is_signed_may_not_change(aws):
         assert (changed.status, changed.json["__type"]) == (400, "InvalidSignatureException"), (what, changed.body)
         assert aws.gateway.records()[-1]["outcome"] == "denied" and "principal" not in aws.gateway.records()[-1]
     assert answer().status == 200
-    for name, value in (("Host", "kms.amazonaws.com"), ("Content-Type", "application/json"), ("X-Amz-Target", "TrentService.ScheduleKeyDeletion"), ("X-Amz-Date", another(good["X-Amz-Date"], -2)),
+    for name, value in (("Host", "kms.amazonaws.com"), ("Content-Type", "application/json"), ("X-Amz-Target", "TrentService.ScheduleKeyDeletion"),
+                        ("X-Amz-Date", another(good["X-Amz-Date"], -2)),
                         ("X-Amz-User-Agent", "b"), ("X-Other", "y"), ("X-Other", "x x")):
         mismatch(name, {**good, name: value})
     for at in range(len(body)):
@@ -92,7 +95,8 @@ def test_headers_that_come_twice(aws):
     """Whichever of the two a reader would take: none is answered."""
     good = list(sigv4.sign("POST", "/", aws.headers("ListKeys", **{"X-Other": "x"}), b"{}", *aws.own()).items())
     assert aws.lines(good)[0] == 200
-    for name, value in (("X-Amz-Target", "TrentService.CreateKey"), ("X-Amz-Date", sigv4.stamp()), ("X-Other", "y"), ("Content-Type", "text/plain"), ("Host", "x"), ("Authorization", dict(good)["Authorization"])):
+    for name, value in (("X-Amz-Target", "TrentService.CreateKey"), ("X-Amz-Date", sigv4.stamp()), ("X-Other", "y"), ("Content-Type", "text/plain"), ("Host", "x"),
+                        ("Authorization", dict(good)["Authorization"])):
         for lines in ([(name, value), *good], [*good, (name, value)]):
             status, answer = aws.lines(lines)
             assert status == 400 and answer["__type"] in UNPROVEN | {"ValidationException"}, (name, answer)
@@ -148,12 +152,18 @@ def malformed(good):
         return f"{scheme} {credential}, {signed}, {signature}"
     assert of() == good
     schemes = ("aws4-hmac-sha256", "AWS4-HMAC-SHA512", "AWS4-ECDSA-P256-SHA256", "AWS4", "Basic", "Bearer", ",")
-    credentials = (f"Cred={scope}", f"Credential=/{scope}", credential.rpartition("/")[0], credential + "/x", credential.replace("/kms/", "/"), credential.replace("/kms/", "//"), credential.replace("us-east-1", ""),
-                   credential.replace("aws4_request", "aws4"), re.sub(r"/\d", "/", credential), "Credential=", "Credential=////", credential[:30] + "\t" + credential[30:], "Credential=" + "/" * 2000, "Credential=\xe9")
-    lists = ("SignedHeaders" + names, "SignedHeaders=", "SignedHeaders=;", f"SignedHeaders={names};", f"SignedHeaders=;{names}", f"SignedHeaders={names.replace('host', 'HOST')}", f"SignedHeaders={names.replace('host', 'host;host')}",
-             f"SignedHeaders={';'.join(reversed(names.split(';')))}", f"SignedHeaders={names};zzz", f"SignedHeaders={';'.join(f'h{i:02}' for i in range(40))};{names}", f"SignedHeaders={names.replace('host;', '')}", "signedheaders=" + names)
-    signatures = ("Signature=", signature[:-1], signature[:-2], signature + "0", signature + "00", "Signature=" + "g" * 64, "Signature=" + "0" * 64, signature + ", x=y", signature.replace("=", ""), signature + " " + signature)
-    whole = (scheme, scheme + " ,,,", good.replace(", ", " "), good.replace(", ", "; "), f"{scheme} {signature}, {signed}, {credential}", f"{scheme} {credential}, {signature}", f"{good}, {good}", good * 2, "Basic eA==", "Bearer", "Bearer " + good, " ", "x")
+    credentials = (f"Cred={scope}", f"Credential=/{scope}", credential.rpartition("/")[0], credential + "/x", credential.replace("/kms/", "/"),
+                   credential.replace("/kms/", "//"), credential.replace("us-east-1", ""),
+                   credential.replace("aws4_request", "aws4"), re.sub(r"/\d", "/", credential), "Credential=", "Credential=////",
+                   credential[:30] + "\t" + credential[30:], "Credential=" + "/" * 2000, "Credential=\xe9")
+    lists = ("SignedHeaders" + names, "SignedHeaders=", "SignedHeaders=;", f"SignedHeaders={names};", f"SignedHeaders=;{names}",
+             f"SignedHeaders={names.replace('host', 'HOST')}", f"SignedHeaders={names.replace('host', 'host;host')}",
+             f"SignedHeaders={';'.join(reversed(names.split(';')))}", f"SignedHeaders={names};zzz", f"SignedHeaders={';'.join(f'h{i:02}' for i in range(40))};{names}",
+             f"SignedHeaders={names.replace('host;', '')}", "signedheaders=" + names)
+    signatures = ("Signature=", signature[:-1], signature[:-2], signature + "0", signature + "00", "Signature=" + "g" * 64, "Signature=" + "0" * 64, signature + ", x=y",
+                  signature.replace("=", ""), signature + " " + signature)
+    whole = (scheme, scheme + " ,,,", good.replace(", ", " "), good.replace(", ", "; "), f"{scheme} {signature}, {signed}, {credential}",
+             f"{scheme} {credential}, {signature}", f"{good}, {good}", good * 2, "Basic eA==", "Bearer", "Bearer " + good, " ", "x")
     return [*(of(scheme=s) for s in schemes), *(of(credential=c) for c in credentials), *(of(signed=s) for s in lists), *(of(signature=s) for s in signatures), *whole]
 
 
@@ -243,7 +253,8 @@ def test_nobody_makes_an_administrators_access_key(aws):
     for body in ({"name": "sneaky", "subject": "admin", "ttl": "1h"}, {"name": "admin", "ttl": "1h"}):
         assert gateway.call("POST", "/v1/auth/access-keys", body, token=token).status == 403
     assert gateway.call("DELETE", "/v1/auth/tokens/admin-aws", token=token).status == 403
-    assert gateway.call("POST", "/v1/auth/access-keys", {"name": "x", "ttl": "1h"}, token=gateway.do("POST", "/v1/auth/tokens", {"name": "plain", "ttl": "1h"})["token"]).status == 403
+    assert gateway.call("POST", "/v1/auth/access-keys", {"name": "x", "ttl": "1h"},
+                        token=gateway.do("POST", "/v1/auth/tokens", {"name": "plain", "ttl": "1h"})["token"]).status == 403
 
 
 def change(gateway, *statements):
@@ -277,7 +288,8 @@ def test_secrets_are_sealed_and_bound():
         gateway.stop()
         stored = b"".join(p.read_bytes() for p in gateway.data.glob("hsmgate.db*"))
         for key_id, secret in (*both, Aws(gateway).own()):
-            assert key_id.encode() in stored and not any(form in stored for form in (secret.encode(), base64.urlsafe_b64decode(secret), secret.encode().hex().encode(), b64(secret.encode()).encode()))
+            assert key_id.encode() in stored and not any(form in stored for form in (secret.encode(), base64.urlsafe_b64decode(secret), secret.encode().hex().encode(),
+                                                                                     b64(secret.encode()).encode()))
         gateway.start()
         assert good()
         for column in ("sealed", "subject", "access_key"):
@@ -344,7 +356,8 @@ def test_nobody_moves_data_to_a_key_of_their_own(aws):
 def test_a_sealed_key_stays_sealed(aws):
     gateway, glass = aws.gateway, BreakGlass(aws.gateway)
     blob = aws.do("Encrypt", {"KeyId": alias(SEALED), "Plaintext": b64(SECRET)})["CiphertextBlob"]
-    for operation, body in (("Decrypt", {"CiphertextBlob": blob}), ("Decrypt", {"CiphertextBlob": blob, "KeyId": alias(SEALED)}), ("GenerateDataKey", {"KeyId": alias(SEALED), "KeySpec": "AES_256"}),
+    for operation, body in (("Decrypt", {"CiphertextBlob": blob}), ("Decrypt", {"CiphertextBlob": blob, "KeyId": alias(SEALED)}),
+                            ("GenerateDataKey", {"KeyId": alias(SEALED), "KeySpec": "AES_256"}),
                             ("GenerateDataKeyPair", {"KeyId": alias(SEALED), "KeyPairSpec": "ECC_NIST_P256"}), ("ScheduleKeyDeletion", {"KeyId": alias(SEALED)})):
         assert "people" in aws.refused("AccessDeniedException", operation, body)
         assert (gateway.records()[-1]["outcome"], gateway.records()[-1]["dialect"]) == ("denied", "aws")
@@ -371,12 +384,17 @@ def test_what_a_caller_without_grants_learns(aws):
     missing = b64(unb64(blob)[:5] + bytes(16) + unb64(blob)[21:])
     assert unb64(blob)[5:21].hex() == metadata["KeyId"].replace("-", ""), "where a ciphertext names its key"
     names = [(metadata["KeyId"], NOBODY), (metadata["Arn"], metadata["Arn"].replace(metadata["KeyId"], NOBODY)), (alias(AES), alias("app/prod/none")),
-             (metadata["Arn"].replace("key/" + metadata["KeyId"], alias(AES)), "arn:aws:kms:us-east-1:999999999999:key/x"), (alias(SEALED), "alias/x"), (alias("hsmgate/auth/access-keys"), "x")]
-    inputs = [("DescribeKey", {}), ("GetPublicKey", {}), ("Encrypt", {"Plaintext": "eA=="}), ("Encrypt", {}), ("Decrypt", {"CiphertextBlob": blob}), ("GenerateDataKey", {"KeySpec": "AES_256"}), ("Sign", {"Message": "eA=="}),
-              ("GenerateMac", {"Message": "eA=="}), ("ListResourceTags", {}), ("DisableKey", {}), ("ScheduleKeyDeletion", {}), ("CancelKeyDeletion", {}), ("RotateKeyOnDemand", {}), ("EnableKeyRotation", {}), ("TagResource", {"Tags": 7})]
+             (metadata["Arn"].replace("key/" + metadata["KeyId"], alias(AES)), "arn:aws:kms:us-east-1:999999999999:key/x"), (alias(SEALED), "alias/x"),
+             (alias("hsmgate/auth/access-keys"), "x")]
+    inputs = [("DescribeKey", {}), ("GetPublicKey", {}), ("Encrypt", {"Plaintext": "eA=="}), ("Encrypt", {}), ("Decrypt", {"CiphertextBlob": blob}),
+              ("GenerateDataKey", {"KeySpec": "AES_256"}), ("Sign", {"Message": "eA=="}),
+              ("GenerateMac", {"Message": "eA=="}), ("ListResourceTags", {}), ("DisableKey", {}), ("ScheduleKeyDeletion", {}), ("CancelKeyDeletion", {}),
+              ("RotateKeyOnDemand", {}), ("EnableKeyRotation", {}), ("TagResource", {"Tags": 7})]
     asked = [(operation, {**body, "KeyId": there}, {**body, "KeyId": absent}) for operation, body in inputs for there, absent in names]
-    asked += [("Decrypt", {"CiphertextBlob": blob}, {"CiphertextBlob": missing}), ("ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": alias(AES)}, {"CiphertextBlob": missing, "DestinationKeyId": alias(AES)}),
-              ("CreateAlias", {"AliasName": "alias/new", "TargetKeyId": alias(AES)}, {"AliasName": "alias/new", "TargetKeyId": NOBODY}), ("DeleteAlias", {"AliasName": alias(AES)}, {"AliasName": "alias/none"})]
+    asked += [("Decrypt", {"CiphertextBlob": blob}, {"CiphertextBlob": missing}),
+              ("ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": alias(AES)}, {"CiphertextBlob": missing, "DestinationKeyId": alias(AES)}),
+              ("CreateAlias", {"AliasName": "alias/new", "TargetKeyId": alias(AES)}, {"AliasName": "alias/new", "TargetKeyId": NOBODY}),
+              ("DeleteAlias", {"AliasName": alias(AES)}, {"AliasName": "alias/none"})]
     said = set()
     for operation, there, absent in asked:
         answers = seen(aws, operation, there, nobody), seen(aws, operation, absent, nobody)
@@ -443,7 +461,8 @@ def test_reserved_keys_are_out_of_reach(aws):
 
 # --- hostile bodies ---
 
-WRONG = (7, -1, 1.5, 2 ** 53, True, None, [], [[]], ["x"], [7], {}, {"a": 1}, {"a": None}, {"a": {"b": []}}, {"": "x"}, "", "x", "x" * 9000, "%", "=", "alias/", "arn:aws:kms:", "arn:aws:kms:::", "\0", "\ud800", "hg_x", "../..", "\u202e")
+WRONG = (7, -1, 1.5, 2 ** 53, True, None, [], [[]], ["x"], [7], {}, {"a": 1}, {"a": None}, {"a": {"b": []}}, {"": "x"}, "", "x", "x" * 9000, "%", "=", "alias/",
+         "arn:aws:kms:", "arn:aws:kms:::", "\0", "\ud800", "hg_x", "../..", "\u202e")
 
 
 def looks_refused(answer):
@@ -469,7 +488,8 @@ def test_fields_that_make_no_sense(aws):
 
 def test_bodies_that_make_no_sense(aws):
     deep = [b'{"a":' * n + b"1" + b"}" * n for n in (17, 1000, 100000)] + [b"[" * n + b"]" * n for n in (17, 100000)]
-    wrong = [b"", b" ", b"[]", b"[{}]", b"null", b"1", b'"x"', b"{", b"}", b"{}{}", b'{"KeyId"}', b"{'KeyId':'a'}", b'{"KeyId":"a","KeyId":"b"}', b'{"a":1,"a":1}', b"\xff\xfe", b"\xef\xbb\xbf{}", b'{"a":"\xc3"}', b"\0", b'{"a":1e999}', b'{"a":NaN}',
+    wrong = [b"", b" ", b"[]", b"[{}]", b"null", b"1", b'"x"', b"{", b"}", b"{}{}", b'{"KeyId"}', b"{'KeyId':'a'}", b'{"KeyId":"a","KeyId":"b"}', b'{"a":1,"a":1}',
+             b"\xff\xfe", b"\xef\xbb\xbf{}", b'{"a":"\xc3"}', b"\0", b'{"a":1e999}', b'{"a":NaN}',
               b"KeyId=a&Plaintext=b", b"<KeyId/>", *deep]
     for operation in bodies(""):
         for body in wrong:
@@ -517,7 +537,8 @@ def test_records_say_who_and_what(aws):
             ((None, "decrypt", None, "denied", "unauthenticated", 400), "Decrypt", {"CiphertextBlob": blob}, (weak[0], "wrong")),
             (("token:admin", "decrypt", AES, "refused", "invalid_ciphertext", 400), "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": {"a": "b"}}, None),
             (("token:admin", "decrypt", SEALED, "denied", "approval_required", 400), "Decrypt", {"CiphertextBlob": blob, "KeyId": alias(SEALED)}, None),
-            (("token:admin", "sign", EC, "refused", "dry_run", 400), "Sign", {"KeyId": alias(EC), "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256", "DryRun": True}, None)):
+            (("token:admin", "sign", EC, "refused", "dry_run", 400), "Sign", {"KeyId": alias(EC), "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256", "DryRun": True},
+             None)):
         aws.send(operation, body, credentials)
         record = gateway.records()[-1]
         assert record["dialect"] == "aws" and record["kind"] == "request"
@@ -593,7 +614,8 @@ def test_a_grant_with_a_context_protects_for_no_other(aws):
     blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x"), "EncryptionContext": {"tenant": "7"}}, bound)["CiphertextBlob"]
     for context in ({"tenant": "8"}, {}):
         aws.refused("AccessDeniedException", "Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x"), "EncryptionContext": context}, bound)
-        aws.refused("AccessDeniedException", "ReEncrypt", {"CiphertextBlob": blob, "SourceEncryptionContext": {"tenant": "7"}, "DestinationEncryptionContext": context, "DestinationKeyId": alias(AES)}, bound)
+        aws.refused("AccessDeniedException", "ReEncrypt", {"CiphertextBlob": blob, "SourceEncryptionContext": {"tenant": "7"}, "DestinationEncryptionContext": context,
+                                                           "DestinationKeyId": alias(AES)}, bound)
 
 
 def test_a_key_is_never_hidden_behind_an_alias(aws):
@@ -618,8 +640,10 @@ def test_a_context_that_is_none_is_refused(aws, operation, context):
 @pytest.mark.parametrize("state,exception,operation,more", [
     ("Disabled", "DisabledException", "RotateKeyOnDemand", {}), ("Disabled", "DisabledException", "EnableKeyRotation", {}), ("Disabled", "DisabledException", "ReEncrypt", {}),
     ("PendingDeletion", "KMSInvalidStateException", "RotateKeyOnDemand", {}), ("PendingDeletion", "KMSInvalidStateException", "EnableKeyRotation", {}),
-    ("PendingDeletion", "KMSInvalidStateException", "TagResource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}), ("PendingDeletion", "KMSInvalidStateException", "UntagResource", {"TagKeys": ["a"]}),
-    ("PendingDeletion", "KMSInvalidStateException", "UpdateKeyDescription", {"Description": "d"}), ("PendingDeletion", "KMSInvalidStateException", "CreateAlias", {"AliasName": "alias/of-the-dying"}),
+    ("PendingDeletion", "KMSInvalidStateException", "TagResource", {"Tags": [{"TagKey": "a", "TagValue": "b"}]}),
+    ("PendingDeletion", "KMSInvalidStateException", "UntagResource", {"TagKeys": ["a"]}),
+    ("PendingDeletion", "KMSInvalidStateException", "UpdateKeyDescription", {"Description": "d"}),
+    ("PendingDeletion", "KMSInvalidStateException", "CreateAlias", {"AliasName": "alias/of-the-dying"}),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_what_a_key_does_not_do_in_its_state(aws, state, exception, operation, more):
     """And it is in the same state afterwards: only EnableKey, or CancelKeyDeletion, brings it back."""
@@ -680,9 +704,11 @@ def test_a_signature_is_written_in_lower_case(aws):
     ("ValidationException", "ReEncrypt", {"SourceKeyId": alias(AES), "DestinationKeyId": alias(AES)}),
     ("ValidationException", "Encrypt", {"KeyId": alias(AES)}), ("ValidationException", "Encrypt", {"KeyId": alias(AES), "Plaintext": ""}),
     ("ValidationException", "Sign", {"KeyId": alias(EC), "Message": "eA=="}), ("ValidationException", "UpdateKeyDescription", {"KeyId": alias(AES)}),
-    ("ValidationException", "GenerateDataKeyPair", {"KeyId": alias(AES), "KeyPairSpec": "none"}), ("ValidationException", "GenerateDataKeyPair", {"KeyId": alias(AES), "KeyPairSpec": "none", "DryRun": True}),
+    ("ValidationException", "GenerateDataKeyPair", {"KeyId": alias(AES), "KeyPairSpec": "none"}),
+    ("ValidationException", "GenerateDataKeyPair", {"KeyId": alias(AES), "KeyPairSpec": "none", "DryRun": True}),
     ("InvalidMarkerException", "ListKeys", {"Marker": "!!"}), ("InvalidMarkerException", "ListAliases", {"Marker": "!!"}),
-    ("UnsupportedOperationException", "DeleteCustomKeyStore", {"CustomKeyStoreId": "x"}), ("UnsupportedOperationException", "DisconnectCustomKeyStore", {"CustomKeyStoreId": "x"}),
+    ("UnsupportedOperationException", "DeleteCustomKeyStore", {"CustomKeyStoreId": "x"}),
+    ("UnsupportedOperationException", "DisconnectCustomKeyStore", {"CustomKeyStoreId": "x"}),
     ("UnsupportedOperationException", "UpdateCustomKeyStore", {"CustomKeyStoreId": "x"}),
 ], ids=lambda value: value if isinstance(value, str) else "-".join(value) or "nothing")
 def test_names_of_exceptions(aws, exception, operation, body):
@@ -693,7 +719,8 @@ def test_a_dry_run_tells_the_truth(aws):
     """Who would have been refused is refused, in the same words."""
     unwraps = aws.caller("dry-unwraps", "unwrap")
     blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": "eA=="})["CiphertextBlob"]
-    for exception, body, credentials in (("AccessDeniedException", {"CiphertextBlob": blob}, unwraps), ("InvalidCiphertextException", {"KeyId": alias(AES), "CiphertextBlob": "eA=="}, None)):
+    for exception, body, credentials in (("AccessDeniedException", {"CiphertextBlob": blob}, unwraps),
+                                         ("InvalidCiphertextException", {"KeyId": alias(AES), "CiphertextBlob": "eA=="}, None)):
         for dry in (False, True):
             aws.refused(exception, "Decrypt", {**body, "DryRun": dry}, credentials)
 

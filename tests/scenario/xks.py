@@ -13,7 +13,8 @@ from daemon import programs
 from gateway import Gateway, b64, unb64
 
 ROOT = "/kms/xks/v1/"
-METADATA = {"awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice", "kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/x", "kmsOperation": "SomethingNew", "kmsRequestId": "1"}
+METADATA = {"awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice", "kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/x", "kmsOperation": "SomethingNew",
+            "kmsRequestId": "1"}
 KEPT = ("ciphertext", "initializationVector", "authenticationTag", "ciphertextMetadata")
 
 
@@ -39,7 +40,8 @@ class Xks:
         assert 0 < len(answer.json["errorMessage"]) < 512
 
     def encrypt(self, plaintext, aad=b"", key="one", **more):
-        return self.do(f"keys/{key}/encrypt", {"plaintext": b64(plaintext), "encryptionAlgorithm": "AES_GCM", **({"additionalAuthenticatedData": b64(aad)} if aad else {}), **more})
+        return self.do(f"keys/{key}/encrypt", {"plaintext": b64(plaintext), "encryptionAlgorithm": "AES_GCM",
+                                               **({"additionalAuthenticatedData": b64(aad)} if aad else {}), **more})
 
 
 def opening(made, aad=b"", **changes):
@@ -94,14 +96,16 @@ def test_bad_ciphertexts(xks):
         raw = bytearray(unb64(made[name]))
         raw[i // 8] ^= 1 << i % 8
         xks.refused(400, "InvalidCiphertextException", "keys/one/decrypt", opening(made, b"aad", **{name: bytes(raw)}))
-    for changes in ({"ciphertextMetadata": b""}, {"ciphertextMetadata": bytes(20)}, {"authenticationTag": b"x"}, {"initializationVector": bytes(16)}, {"initializationVector": b"x"}):
+    for changes in ({"ciphertextMetadata": b""}, {"ciphertextMetadata": bytes(20)}, {"authenticationTag": b"x"}, {"initializationVector": bytes(16)},
+                    {"initializationVector": b"x"}):
         xks.refused(400, "InvalidCiphertextException", "keys/one/decrypt", opening(made, b"aad", **changes))
     xks.refused(400, "InvalidCiphertextException", "keys/one/decrypt", opening(made, b"aaf"))
 
 
 def test_bad_requests(xks):
     good = {"plaintext": b64(b"x"), "encryptionAlgorithm": "AES_GCM"}
-    for changes in ({"plaintext": ""}, {"plaintext": "%"}, {"plaintext": b64(bytes(4301))}, {"encryptionAlgorithm": "RSA"}, {"encryptionAlgorithm": None}, {"requestMetadata": None},
+    for changes in ({"plaintext": ""}, {"plaintext": "%"}, {"plaintext": b64(bytes(4301))}, {"encryptionAlgorithm": "RSA"}, {"encryptionAlgorithm": None},
+                    {"requestMetadata": None},
                     {"additionalAuthenticatedData": b64(bytes(8193))}, {"ciphertextDataIntegrityValueAlgorithm": "MD5"}):
         xks.refused(400, "ValidationException", "keys/one/encrypt", good | changes)
     for path in ("keys/one/other", "keys/one", "other", "keys/one/encrypt/more"):
@@ -129,7 +133,9 @@ def test_callers(xks):
 def test_a_sealed_key_stays_sealed(xks):
     made = xks.encrypt(b"secret", key="sealed")
     xks.refused(403, "AccessDeniedException", "keys/sealed/decrypt", opening(made))
-    blob = "HSG".encode() + bytes([1, 1]) + bytes(16) + unb64(made["ciphertextMetadata"]) + bytes([1, 12]) + b"".join(unb64(made[n]) for n in ("initializationVector", "ciphertext", "authenticationTag"))
+    blob = "HSG".encode() + bytes([1, 1]) + bytes(16) + unb64(made["ciphertextMetadata"]) + bytes([1, 12]) + b"".join(unb64(made[n]) for n in ("initializationVector",
+                                                                                                                                               "ciphertext",
+                                                                                                                                               "authenticationTag"))
     assert xks.gateway.call("POST", "/v1/keys/xks/one:decrypt", {"ciphertext": b64(blob)}).status == 400, "what is made here is no native ciphertext"
 
 
@@ -140,7 +146,8 @@ def test_bodies_that_make_no_sense(xks):
     good = {"plaintext": b64(b"x"), "encryptionAlgorithm": "AES_GCM"}
     sealed = opening(xks.encrypt(b"x"))
     bodies = [b"", b"{", b"[]", b"null", b"\xff", b'{"a":1,"a":1}', b"x" * 100000]
-    bodies += [json.dumps({"requestMetadata": METADATA, **good, name: value}).encode() for name, value in itertools.product(("plaintext", "encryptionAlgorithm", "additionalAuthenticatedData", "ciphertextDataIntegrityValueAlgorithm", "requestMetadata"), (7, True, [], "%"))]
+    names = (*good, "additionalAuthenticatedData", "ciphertextDataIntegrityValueAlgorithm", "requestMetadata")
+    bodies += [json.dumps({"requestMetadata": METADATA, **good, name: value}).encode() for name, value in itertools.product(names, (7, True, [], "%"))]
     for body in bodies:
         answer = xks.call("keys/one/encrypt", body)
         assert (answer.status, answer.json["errorName"]) == (400, "ValidationException"), (body[:99], answer.body)
@@ -179,7 +186,8 @@ def test_data_that_is_authenticated_runs_into_nothing_else(xks):
     """Lengths stand before AAD and metadata: what moves from one to the other is another AAD."""
     made = xks.encrypt(b"x", b"ab")
     metadata = unb64(made["ciphertextMetadata"])
-    for aad, moved in ((b"ab" + metadata[:1], metadata[1:]), (b"a", b"b" + metadata), (b"ab", metadata + b"\0"), (b"ab\0", metadata), (b"", metadata), (b"\0\2ab\4", metadata)):
+    for aad, moved in ((b"ab" + metadata[:1], metadata[1:]), (b"a", b"b" + metadata), (b"ab", metadata + b"\0"), (b"ab\0", metadata), (b"", metadata),
+                       (b"\0\2ab\4", metadata)):
         xks.refused(400, "InvalidCiphertextException", "keys/one/decrypt", {**opening(made, aad), "ciphertextMetadata": b64(moved)})
     assert unb64(xks.do("keys/one/decrypt", opening(made, b"ab"))["plaintext"]) == b"x"
 
@@ -204,8 +212,9 @@ def test_signatures(xks):
     headers = {"Host": urllib.parse.urlsplit(xks.gateway.address).netloc, "Content-Type": "application/json"}
     good = sigv4.sign("POST", ROOT + "keys/one/metadata", headers, body, *xks.own, service="kms-xks-proxy")
     assert xks.gateway.call("POST", ROOT + "keys/one/metadata", body, token="", headers=good).status == 200
-    for path, changed, data in (("keys/signs/metadata", good, body), ("keys/one/encrypt", good, body), ("keys/one/metadata", {**good, "Host": "x"}, body), ("keys/one/metadata", good, body + b" "),
-                                ("keys/one/metadata", {name: value for name, value in good.items() if name != "Authorization"}, body), ("keys/one/metadata?a=b", good, body)):
+    unsigned = {name: value for name, value in good.items() if name != "Authorization"}
+    for path, changed, data in (("keys/signs/metadata", good, body), ("keys/one/encrypt", good, body), ("keys/one/metadata", {**good, "Host": "x"}, body),
+                                ("keys/one/metadata", good, body + b" "), ("keys/one/metadata", unsigned, body), ("keys/one/metadata?a=b", good, body)):
         answer = xks.gateway.call("POST", ROOT + path, data, token="", headers=changed)
         assert (answer.status, answer.json["errorName"]) == (401, "AuthenticationFailedException"), (path, answer.body)
 
@@ -214,7 +223,8 @@ def test_signatures(xks):
 
 def test_answers_come_in_time():
     """AWS KMS gives up after 250 ms; then it is told so, and nothing waits on."""
-    gateway = Configured("slow", xks={"prefix": "/eu", "namespace": "xks"}, aws={"account": "123456789012"}, request_timeout="100s", per_token={"slow": {"operation_timeout": "100s"}})
+    gateway = Configured("slow", xks={"prefix": "/eu", "namespace": "xks"}, aws={"account": "123456789012"}, request_timeout="100s",
+                         per_token={"slow": {"operation_timeout": "100s"}})
     gateway.tokens["slow"].write(module=str(programs() / "slow_module.so"))
     gateway.environment.update(SLOW_MODULE_TARGET=MODULE, SLOW_MODULE_US="350000")
     with gateway:
@@ -223,7 +233,8 @@ def test_answers_come_in_time():
         xks = Xks(gateway, (made["access_key_id"], made["secret_access_key"]), "/eu" + ROOT)
         xks.refused(503, "DependencyTimeoutException", "health")
         listed = {"Host": urllib.parse.urlsplit(gateway.address).netloc, "X-Amz-Target": "TrentService.ListKeys"}
-        assert gateway.call("POST", "/", b"{}", token="", headers=sigv4.sign("POST", "/", listed, b"{}", *xks.own)).status == 200, "who has time may open the access key's secret"
+        assert gateway.call("POST", "/", b"{}", token="", headers=sigv4.sign("POST", "/", listed, b"{}",
+                                                                             *xks.own)).status == 200, "who has time may open the access key's secret"
         xks.do("health")
         for _ in range(3):
             started = time.monotonic()
