@@ -34,11 +34,17 @@ as_root() {
     fi
 }
 
+# The packages that are here, and what they provide: a nodejs from elsewhere brings its own npm, and Debian's would not go beside it.
+packages_here() {
+    dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/ .*//'
+}
+
 # Installs the packages that are missing; quiet and quick when none is.
 install_packages() {
-    local missing=() package
+    local missing=() package here
+    here=$(packages_here 2>/dev/null || true)
     for package in "$@"; do
-        if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed; then
+        if ! grep -Fqx "$package" <<<"$here"; then
             missing+=("$package")
         fi
     done
@@ -77,6 +83,30 @@ fetch_promtool() {
     rm -rf "$work"
 }
 
+# The npm packages that tests drive, each set as its lock file pins it: tests/clients/NAME into build/clients/NAME.
+install_npm_clients() {
+    local lock name into log
+    for lock in "$root"/tests/clients/*/package-lock.json; do
+        name=$(basename "$(dirname "$lock")")
+        into="$root/build/clients/$name"
+        if cmp -s "$lock" "$into/installed.json"; then
+            say "$name is there"
+            continue
+        fi
+        say "installing: npm packages for $name"
+        mkdir -p "$into"
+        rm -f "$into/installed.json"
+        cp "$(dirname "$lock")/package.json" "$lock" "$into/"
+        log=$(mktemp)
+        if ! (cd "$into" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1; then
+            tail -n 20 "$log" >&2
+            die "npm could not install what tests/clients/$name/package-lock.json names" "its last lines stand above; the whole output is in $log"
+        fi
+        rm -f "$log"
+        cp "$lock" "$into/installed.json"
+    done
+}
+
 build_packages=(
     build-essential cmake ninja-build pkg-config ca-certificates
     libssl-dev libcjson-dev libcyaml-dev libyaml-dev libp11-kit-dev libsqlite3-dev
@@ -86,5 +116,5 @@ run_packages=(softhsm2 openssl curl python3 python3-jwcrypto python3-cryptograph
 test_packages=(
     libcmocka-dev clang clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev
     python3-pytest python3-jwt wrk python3-requests python3-yaml jose opensc sqlite3 faketime
-    openssh-client python3-boto3 python3-hvac
+    openssh-client python3-boto3 python3-hvac nodejs npm
 )
