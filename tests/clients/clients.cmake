@@ -10,6 +10,7 @@ endfunction()
 
 hsmgate_client(aws_model)
 hsmgate_client(boto3_client)
+hsmgate_client(encryption_sdk)
 hsmgate_client(hvac_client)
 hsmgate_client(kms_js)
 hsmgate_client(node_vault)

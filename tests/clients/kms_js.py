@@ -145,7 +145,7 @@ def test_reserved_aliases(said):
 
 # --- ciphertexts ---
 
-@pytest.mark.parametrize("step", ["opened", "opened by its key", "opened with its context"])
+@pytest.mark.parametrize("step", ["opened", "opened by its key", "opened with its context", "opened with a wide context"])
 def test_ciphertexts(said, step):
     for sealed in (value(said, "sealed"), value(said, "sealed with a context")):
         assert sealed.pop("CiphertextBlob") and sealed == {"KeyId": arn(said, "aes"), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}

@@ -92,6 +92,9 @@ async function ciphertexts() {
     await step("opened without its context", "Decrypt", { CiphertextBlob: bound.CiphertextBlob });
     await step("opened with another context", "Decrypt", { CiphertextBlob: bound.CiphertextBlob, EncryptionContext: { ...EncryptionContext, order: "8" } });
     await step("opened with too much context", "Decrypt", { CiphertextBlob: plain.CiphertextBlob, EncryptionContext });
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`name ${at}`, `${at}`]));
+    const wide = await step("sealed with a wide context", "Encrypt", { KeyId, Plaintext, EncryptionContext: many });
+    await step("opened with a wide context", "Decrypt", { CiphertextBlob: wide.CiphertextBlob, EncryptionContext: many });
     const bad = bound.CiphertextBlob?.map((byte, at, all) => (at === all.length - 1 ? byte ^ 1 : byte));
     await step("a bad one", "Decrypt", { CiphertextBlob: bad, EncryptionContext });
     await step("noise", "Decrypt", { CiphertextBlob: crypto.randomBytes(64) });
