@@ -24,6 +24,12 @@ def need(module):
         return missing(module)
 
 
+def need_program(name):
+    """Debian's program of this name, and an environment in which it meets Debian's others alone."""
+    program = shutil.which(name, path="/usr/bin")
+    return program or missing(name), {"PATH": "/usr/bin:/bin"}
+
+
 def need_node(name, package):
     """What node needs to run the scripts of tests/clients/NAME, which use this npm package: its program and its environment."""
     modules = NPM_CLIENTS / name / "node_modules"
