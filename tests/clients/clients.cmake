@@ -10,6 +10,7 @@ endfunction()
 
 hsmgate_client(aws_model)
 hsmgate_client(boto3_client)
+hsmgate_client(differential)
 hsmgate_client(encryption_sdk)
 hsmgate_client(hvac_client)
 hsmgate_client(jose_js)
