@@ -97,6 +97,9 @@ async function ciphertexts() {
     await step("opened with a wide context", "Decrypt", { CiphertextBlob: wide.CiphertextBlob, EncryptionContext: many });
     const bad = bound.CiphertextBlob?.map((byte, at, all) => (at === all.length - 1 ? byte ^ 1 : byte));
     await step("a bad one", "Decrypt", { CiphertextBlob: bad, EncryptionContext });
+    const Recipient = { KeyEncryptionAlgorithm: "RSAES_OAEP_SHA_256", AttestationDocument: crypto.randomBytes(1000) };
+    await step("opened for an enclave", "Decrypt", { CiphertextBlob: plain.CiphertextBlob, Recipient });
+    await step("data key for an enclave", "GenerateDataKey", { KeyId, KeySpec: "AES_256", Recipient });
     await step("noise", "Decrypt", { CiphertextBlob: crypto.randomBytes(64) });
     await step("noise for a key", "Decrypt", { CiphertextBlob: crypto.randomBytes(64), KeyId });
     const most = await step("the most sealed", "Encrypt", { KeyId, Plaintext: Buffer.alloc(4096, 7) });
