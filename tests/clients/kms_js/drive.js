@@ -126,10 +126,8 @@ async function ciphertexts() {
         const own = crypto.publicEncrypt({ key: spki, padding, oaepHash: EncryptionAlgorithm.includes("SHA_256") ? "sha256" : "sha1" }, Plaintext);
         await step(`sealed by node for ${EncryptionAlgorithm}`, "Decrypt", { KeyId: key.rsa.KeyId, CiphertextBlob: own, EncryptionAlgorithm });
     }
-    said["at once"] = await Promise.all(Array.from({ length: 64 }, async () => {
-        const { $metadata, Plaintext: opened } = await client.send(new kms.DecryptCommand({ CiphertextBlob: plain.CiphertextBlob }));
-        return [$metadata.attempts, Buffer.from(opened).toString()];
-    }));
+    const asked = Array.from({ length: 64 }, () => client.send(new kms.DecryptCommand({ CiphertextBlob: plain.CiphertextBlob })));
+    said["at once"] = (await Promise.all(asked)).map(({ Plaintext: opened }) => Buffer.from(opened).toString());
 }
 
 async function dataKeys() {
