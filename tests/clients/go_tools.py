@@ -66,6 +66,10 @@ def arn(gateway, name):
     return f"arn:aws:kms:us-east-1:000000000000:key/{gateway.do('GET', f'/v1/keys/{name}')['id']}"
 
 
+def keys_of(gateway, prefix):
+    return [key["name"] for key in gateway.do("GET", "/v1/keys")["keys"] if key["name"].startswith(prefix)]
+
+
 def rotate(gateway, name):
     gateway.verb(name, "rotate", {})
 
@@ -126,3 +130,94 @@ def test_sops(gateway, person, dialect):
     assert caller.run("sops", "decrypt", "--extract", '["password"]', "secrets.enc.yaml") == b"another"
     stranger = Person(gateway, caller.home, f"stranger-{dialect}", "transit/none", "read")
     stranger.run("sops", "decrypt", "secrets.enc.yaml", fails=True)
+
+
+# --- cosign ---
+OFFLINE = ["--tlog-upload=false", "--yes"]
+# With awskms cosign signs for P-384 over SHA-384, but checks by a public key over SHA-256: so not that.
+KINDS = [("vault", "ecdsa-p256"), ("vault", "ecdsa-p384"), ("vault", "rsa-2048"), ("aws", "ecdsa-p256"), ("aws", "rsa-2048")]
+
+
+def sign_blob(caller, reference):
+    """Signs a file, and checks it by the public key and as the gateway says."""
+    caller.file("release.tar", os.urandom(100000))
+    caller.file("other.tar", b"other")
+    caller.file("cosign.pub", caller.run("cosign", "public-key", "--key", reference))
+    caller.run("cosign", "sign-blob", *OFFLINE, "--key", reference, "--output-signature", "release.sig", "release.tar")
+    for key in ("cosign.pub", reference):
+        check = ["verify-blob", "--insecure-ignore-tlog", "--key", key, "--signature", "release.sig"]
+        caller.run("cosign", *check, "release.tar")
+        caller.run("cosign", *check, "other.tar", fails=True)
+
+
+def test_cosign_makes_a_key(gateway, person):
+    maker = person("transit/release", "create", "read")
+    maker.run("cosign", "generate-key-pair", "--kms", "hashivault://release")
+    made = (maker.home / "cosign.pub").read_bytes()
+    assert serialization.load_pem_public_key(made).curve.name == "secp256r1"
+    maker.run("cosign", "generate-key-pair", "--kms", "hashivault://release")
+    assert (maker.home / "cosign.pub").read_bytes() == made
+    sign_blob(Person(gateway, maker.home, "release-signer", "transit/release", "read", "sign", "verify"), "hashivault://release")
+
+
+def test_cosign_makes_a_kms_key(gateway, person):
+    maker = person("**", "create", "read", "update")
+    maker.run("cosign", "generate-key-pair", "--kms", "awskms:///alias/release")
+    signer = Person(gateway, maker.home, "kms-release-signer", "kms/*", "read", "sign")
+    sign_blob(signer, "awskms:///alias/release")
+    assert (maker.home / "cosign.pub").read_bytes() == signer.run("cosign", "public-key", "--key", "awskms:///alias/release")
+
+
+@pytest.mark.parametrize(("dialect", "kind"), KINDS)
+def test_cosign(gateway, person, dialect, kind):
+    name = f"{'transit' if dialect == 'vault' else 'kms'}/cosign-{kind}"
+    gateway.key(name, kind)
+    caller = person(name, "read", "sign", *(["verify"] if dialect == "vault" else []))
+    sign_blob(caller, f"hashivault://cosign-{kind}" if dialect == "vault" else f"awskms:///alias/{name}")
+
+
+# --- OpenTofu ---
+TOFU = """
+terraform {
+  encryption {
+    key_provider "%s" "state" {
+      %s
+    }
+    method "aes_gcm" "state" { keys = key_provider.%s.state }
+    state { method = method.aes_gcm.state }
+  }
+}
+resource "terraform_data" "thing" { input = "s3cret" }
+output "thing" { value = terraform_data.thing.output }
+"""
+
+
+@pytest.mark.parametrize("provider", ["openbao", "aws_kms"])
+def test_opentofu(gateway, person, provider):
+    name = {"openbao": "transit/tofu-state", "aws_kms": "kms/tofu-state"}[provider]
+    gateway.key(name, "aes-256-gcm")
+    settings = {"openbao": 'key_name = "tofu-state"\n      transit_engine_path = "/transit"',
+                "aws_kms": f'kms_key_id = "{arn(gateway, name)}"\n      key_spec = "AES_256"\n      skip_credentials_validation = true\n      skip_requesting_account_id = true'}
+    caller = person(name, "data-key", "unwrap")
+    caller.file("main.tf", TOFU % (provider, settings[provider], provider))
+    caller.run("tofu", "init", "-no-color")
+    caller.run("tofu", "apply", "-auto-approve", "-no-color")
+    state = json.loads((caller.home / "terraform.tfstate").read_text())
+    assert "encrypted_data" in state and "s3cret" not in json.dumps(state)
+    rotate(gateway, name)
+    assert caller.run("tofu", "output", "-raw", "thing") == b"s3cret"
+    caller.run("tofu", "apply", "-auto-approve", "-no-color")
+    stranger = Person(gateway, caller.home, f"stranger-{provider.replace('_', '-')}", "transit/none", "read")
+    stranger.run("tofu", "output", "-raw", "thing", fails=True)
+
+
+# --- SPIRE ---
+def test_spire_kms(gateway, person):
+    """Its plugin aws_kms makes and replaces keys of every type, signs with them, and finds them again."""
+    caller = person("kms/*", "create", "read", "update", "sign", "disable", "destroy")
+    before = set(keys_of(gateway, "kms/"))
+    done = caller.run("spire", caller.home).decode().splitlines()
+    assert len([line for line in done if line.startswith("found again")]) == 4 and len(done) == 12, done
+    made = set(keys_of(gateway, "kms/")) - before
+    going = [name for name in made if gateway.do("GET", f"/v1/keys/{name}")["versions"][0]["state"] == "destroy-scheduled"]
+    assert len(made) == 8 and len(going) >= 3, "it schedules the deletion of what it replaced, beside its work"
