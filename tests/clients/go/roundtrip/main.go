@@ -17,6 +17,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go/aws"
+	"github.com/aws/aws-sdk-go/aws/session"
+	"github.com/aws/aws-sdk-go/service/kms"
 	wrapping "github.com/hashicorp/go-kms-wrapping/v2"
 	seal "github.com/hashicorp/go-kms-wrapping/wrappers/transit/v2"
 	vault "github.com/hashicorp/vault/api"
@@ -202,6 +205,43 @@ func (k kept) decrypt(ciphertext, associated []byte) ([]byte, error) {
 	return k.Decrypt(context.Background(), ciphertext)
 }
 
+// oldSDK is AWS's SDK before version 2, as Kubernetes' aws-encryption-provider uses it.
+type oldSDK struct {
+	client *kms.KMS
+	key    string
+}
+
+func openOldSDK(key string) (cipher, error) {
+	made, err := session.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	return oldSDK{kms.New(made, aws.NewConfig().WithRegion("us-east-1").WithEndpoint(os.Getenv("AWS_ENDPOINT_URL_KMS"))), key}, nil
+}
+
+func contextOf(associated []byte) map[string]*string {
+	if associated == nil {
+		return nil
+	}
+	return map[string]*string{"associated": aws.String(string(associated))}
+}
+
+func (o oldSDK) encrypt(plaintext, associated []byte) ([]byte, error) {
+	made, err := o.client.Encrypt(&kms.EncryptInput{KeyId: &o.key, Plaintext: plaintext, EncryptionContext: contextOf(associated)})
+	if err != nil {
+		return nil, err
+	}
+	return made.CiphertextBlob, nil
+}
+
+func (o oldSDK) decrypt(ciphertext, associated []byte) ([]byte, error) {
+	made, err := o.client.Decrypt(&kms.DecryptInput{CiphertextBlob: ciphertext, EncryptionContext: contextOf(associated)})
+	if err != nil {
+		return nil, err
+	}
+	return made.Plaintext, nil
+}
+
 var libraries = map[string]func(key string) (cipher, error){
 	"vault-api":             openVault,
 	"bao-api":               openBao,
@@ -210,6 +250,7 @@ var libraries = map[string]func(key string) (cipher, error){
 	"tink-hcvault-envelope": openTinkVault(true),
 	"tink-awskms":           openTinkKMS(false),
 	"tink-awskms-envelope":  openTinkKMS(true),
+	"aws-sdk-v1":            openOldSDK,
 	"gocloud-hashivault":    openKeeper(func(key string) string { return "hashivault://" + key }),
 	"gocloud-awskms":        openKeeper(func(key string) string { return "awskms:///" + key + "?region=us-east-1&context_order=7" }),
 }
