@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from gateway import Gateway
+from secured import Secured
 
 TOOLS = os.environ.get("HSMGATE_GO_TOOLS", "")
 PLAIN = b"the safe: 17-4-81\n"
@@ -106,6 +107,24 @@ def test_a_library(gateway, person, library):
         ask("decrypt", bound, fails=True)
 
 
+def test_the_seal_by_a_certificate(tmp_path):
+    """No token anywhere: the certificate says who asks."""
+    with Secured("one", vault={"mounts": [{"mount": "transit", "namespace": "payments/prod"}]}) as gateway:
+        gateway.key("payments/prod/unseal", "aes-256-gcm")
+        server = gateway.pki.client("vault", gateway.issuing, uri="spiffe://test/vault")
+        grant = {"principal": "spiffe://test/vault", "keys": "payments/prod/unseal", "operations": ["encrypt", "decrypt"], "justification": "a test"}
+        gateway.do("PUT", "/v1/grants/vault", grant)
+        env = {"HOME": str(tmp_path), "VAULT_ADDR": f"https://localhost:{gateway.tls_port}", "VAULT_CACERT": str(gateway.root.certificate)}
+
+        def ask(verb, given, **more):
+            return subprocess.run([tool("roundtrip"), "seal", verb, "unseal"], input=given, capture_output=True, timeout=60, env={**env, **more})
+        known = {"VAULT_CLIENT_CERT": str(server.certificate), "VAULT_CLIENT_KEY": str(server.key)}
+        sealed = ask("encrypt", PLAIN, **known)
+        assert sealed.returncode == 0, sealed.stderr
+        assert ask("decrypt", sealed.stdout, **known).stdout == PLAIN
+        assert ask("decrypt", sealed.stdout).returncode != 0
+
+
 # --- sops ---
 SECRETS = "user: orders\npassword: s3cret\nports:\n    - 80\n    - 443\n"
 
@@ -157,7 +176,11 @@ def test_cosign_makes_a_key(gateway, person):
     assert serialization.load_pem_public_key(made).curve.name == "secp256r1"
     maker.run("cosign", "generate-key-pair", "--kms", "hashivault://release")
     assert (maker.home / "cosign.pub").read_bytes() == made
-    sign_blob(Person(gateway, maker.home, "release-signer", "transit/release", "read", "sign", "verify"), "hashivault://release")
+    signer = Person(gateway, maker.home, "release-signer", "transit/release", "read", "sign", "verify")
+    sign_blob(signer, "hashivault://release")
+    rotate(gateway, "transit/release")  # it sends a signature as one of version 1 when nothing else is said
+    signer.env["VAULT_KEY_PREFIX"] = "vault:v2:"
+    sign_blob(signer, "hashivault://release")
 
 
 def test_cosign_makes_a_kms_key(gateway, person):
@@ -197,7 +220,7 @@ def test_opentofu(gateway, person, provider):
     name = {"openbao": "transit/tofu-state", "aws_kms": "kms/tofu-state"}[provider]
     gateway.key(name, "aes-256-gcm")
     settings = {"openbao": 'key_name = "tofu-state"\n      transit_engine_path = "/transit"',
-                "aws_kms": f'kms_key_id = "{arn(gateway, name)}"\n      key_spec = "AES_256"\n      skip_credentials_validation = true\n      skip_requesting_account_id = true'}
+                "aws_kms": f'kms_key_id = "arn:aws:kms:us-east-1:000000000000:alias/{name}"\n      key_spec = "AES_256"\n      region = "us-east-1"\n      skip_credentials_validation = true'}
     caller = person(name, "data-key", "unwrap")
     caller.file("main.tf", TOFU % (provider, settings[provider], provider))
     caller.run("tofu", "init", "-no-color")
