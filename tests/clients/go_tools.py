@@ -3,15 +3,18 @@
 `scripts/try-clients` builds the programs into HSMGATE_GO_TOOLS and runs this; one that is not there is skipped. They speak to nothing else:
 what they would ask of other machines (the transparency log, STS) is turned off as the recipe says.
 """
+import contextlib
 import json
 import os
-import pathlib
 import shutil
+import socket
 import subprocess
+import tarfile
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from daemon import until
 from gateway import Gateway
 from secured import Secured
 
@@ -189,6 +192,40 @@ def test_cosign_makes_a_kms_key(gateway, person):
     signer = Person(gateway, maker.home, "kms-release-signer", "kms/*", "read", "sign")
     sign_blob(signer, "awskms:///alias/release")
     assert (maker.home / "cosign.pub").read_bytes() == signer.run("cosign", "public-key", "--key", "awskms:///alias/release")
+
+
+@pytest.fixture
+def registry():
+    """A registry of images in memory, at an address of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with subprocess.Popen([tool("crane"), "registry", "serve", "--address", address], stderr=subprocess.DEVNULL) as process:
+        until("the registry serves", lambda: reachable(address))
+        yield address
+        process.terminate()
+
+
+def reachable(address):
+    host, port = address.split(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=5):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("dialect", ["vault", "aws"])
+def test_cosign_signs_an_image(gateway, person, registry, dialect):
+    name = f"{'transit' if dialect == 'vault' else 'kms'}/images"
+    gateway.key(name, "ecdsa-p256")
+    caller = person(name, "read", "sign")
+    reference = "hashivault://images" if dialect == "vault" else f"awskms:///alias/{name}"
+    caller.file("cosign.pub", caller.run("cosign", "public-key", "--key", reference))
+    with tarfile.open(caller.home / "layer.tar", "w") as layer:
+        layer.add(caller.home / "cosign.pub", "file")
+    images = [caller.run("crane", "append", "--new_layer", "layer.tar", "--new_tag", f"{registry}/{n}:1").decode().strip() for n in ("signed", "other")]
+    caller.run("cosign", "sign", *OFFLINE, "--key", reference, images[0])
+    caller.run("cosign", "verify", "--insecure-ignore-tlog", "--key", "cosign.pub", images[0])
+    caller.run("cosign", "verify", "--insecure-ignore-tlog", "--key", "cosign.pub", images[1], fails=True)
 
 
 @pytest.mark.parametrize(("dialect", "kind"), KINDS)
