@@ -128,6 +128,21 @@ static struct err read_text(const struct loose_field *field, const struct json_v
     return err_ok();
 }
 
+struct err loose_base64(struct span text, struct buf *out)
+{
+    CLEANUP(buf_clear) struct buf line = {.max = BUF_MAX_DEFAULT};
+    if (text.len == 0 ||
+        (memchr(text.data, '\n', text.len) == NULL && memchr(text.data, '\r', text.len) == NULL)) {
+        return base64_decode(text, out);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] != '\n' && text.data[i] != '\r') {
+            TRY(buf_append(&line, span_of(&text.data[i], 1)));
+        }
+    }
+    return base64_decode(buf_span(&line), out);
+}
+
 static struct err read_bytes(const struct loose_field *field, const struct json_value *value)
 {
     struct span text;
@@ -136,7 +151,7 @@ static struct err read_bytes(const struct loose_field *field, const struct json_
         return wrong(field, "a text");
     }
     buf_init(out, field->max != 0 ? field->max : BUF_MAX_DEFAULT);
-    struct err err = base64_decode(text, out);
+    struct err err = loose_base64(text, out);
     ENSURE(err.code != ERR_TOO_LARGE, ERR_TOO_LARGE, "field '%s' has more than %zu bytes",
            field->name, out->max);
     ENSURE(err.code == ERR_OK, ERR_INVALID_BASE64, "field '%s' is not strict base64 (RFC 4648)",

@@ -7,11 +7,14 @@
 
 enum loose_kind {
     LOOSE_TEXT,    /* struct span * */
-    LOOSE_BYTES,   /* struct buf *: decoded standard base64 */
+    LOOSE_BYTES,   /* struct buf *: decoded standard base64, as loose_base64 */
     LOOSE_INTEGER, /* int64_t *: a number, or a text of digits */
     LOOSE_FLAG,    /* bool *: also 0 and 1, texts of these words, and empty: false */
     LOOSE_SECONDS  /* int64_t *: seconds as a number or digits, or `24h`, `1h30m0s`; empty: 0 */
 };
+/* Standard base64 with or without line breaks, which Go's decoder and others skip, and the base64
+ * command makes. Errors of base64_decode. */
+MUST_USE struct err loose_base64(struct span text, struct buf *out);
 /* The words that Go's strconv.ParseBool takes for true. */
 bool loose_is_true(struct span word);
 /* Decimal digits alone, at most 18 or so: false for anything else. */

@@ -89,10 +89,11 @@ static void write_ciphertext(const struct batch *batch, const struct item *item,
 
 static struct err encrypt_read(struct batch *batch, struct item *item)
 {
-    bool present = false;
-    const struct loose_field field = {"plaintext", LOOSE_BYTES, PLAINTEXT_MAX, &item->input,
-                                      &present};
-    TRY(loose_read(item->object, &field, 1));
+    const struct json_value *object = item->object;
+    const struct loose_field field = {"plaintext", LOOSE_BYTES, PLAINTEXT_MAX, &item->input, NULL};
+    ENSURE(object != NULL && json_member(object, field.name) != NULL, ERR_INVALID_FIELD,
+           "missing plaintext to encrypt");
+    TRY(loose_read(object, &field, 1));
     TRY(refuse_nonce(item));
     TRY(read_version(batch, item));
     item->type = ENVELOPE_DATA;
@@ -123,7 +124,7 @@ static struct err read_blob(struct batch *batch, struct item *item)
         return envelope_refusal();
     }
     buf_init(&item->input, ENVELOPE_MAX);
-    if (base64_decode(rest, &item->input).code != ERR_OK) {
+    if (loose_base64(rest, &item->input).code != ERR_OK) {
         return envelope_refusal();
     }
     item_digest(item, buf_span(&item->input));

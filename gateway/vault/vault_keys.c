@@ -243,6 +243,7 @@ static struct err export(struct call *call, exporter *of)
            ERR_UNSUPPORTED_OPERATION, "the key has no public half");
     struct json_writer writer = vault_begin(call);
     json_put_span(&writer, "name", vault_key_name(call, key, name));
+    json_put_text(&writer, "type", vault_type_name(key->algorithm));
     json_begin_object(&writer, "keys");
     for (size_t i = 0; i < key->version_count; i++) {
         if (is_asked(call, &key->versions[i])) {

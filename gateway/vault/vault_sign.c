@@ -216,7 +216,7 @@ static struct err read_proof(const struct batch *batch, const char *name, struct
     ENSURE(err.code == ERR_OK, ERR_INVALID_FIELD, "invalid %s: %s", name, err.detail);
     TRY(pin(batch, item, number));
     err = item->encoding == ENCODING_JOSE ? base64url_decode(rest, &bytes)
-                                          : base64_decode(rest, &bytes);
+                                          : loose_base64(rest, &bytes);
     ENSURE(err.code == ERR_OK, ERR_INVALID_BASE64, "invalid base64 %s value", name);
     size_t len = algorithm_info(batch->call->key->algorithm)->signature_len;
     bool der = batch->call->key->purpose == PURPOSE_SIGN &&

@@ -106,6 +106,7 @@ struct err vault_hash(struct call *call)
     TRY(read_digest(call, &hash));
     TRY(read_format(call, true, &hex));
     TRY(loose_read(call->json.root, &field, 1));
+    ENSURE(present, ERR_INVALID_FIELD, "missing input to hash");
     digest_of(hash, buf_span(&input), digest);
     struct json_writer writer = vault_begin(call);
     put_encoded(&writer, "sum", span_of(digest, digest_len(hash)), hex);

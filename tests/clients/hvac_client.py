@@ -197,7 +197,7 @@ def test_public_keys_are_exported(client, transit, kind):
     """This hvac's own export_key does not know the type of key."""
     shown = data(transit.read_key(name=kind))["keys"]["1"]["public_key"]
     for end in ("", "/1", "/latest"):
-        assert data(client.read(f"transit/export/public-key/{kind}{end}")) == {"name": kind, "keys": {"1": shown}}
+        assert data(client.read(f"transit/export/public-key/{kind}{end}")) == {"name": kind, "type": kind, "keys": {"1": shown}}
 
 
 # --- ciphertexts ---

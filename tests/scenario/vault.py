@@ -136,7 +136,7 @@ def vault(gateway):
 def test_put_and_post_are_one(vault):
     for method in ("PUT", "POST"):
         for path in ("keys/aes", "encrypt/aes", "random/8", RENEW):
-            assert vault.call(method, path, {}).status == 200, (method, path)
+            assert vault.call(method, path, {"plaintext": ""}).status == 200, (method, path)
 
 
 def test_list_is_a_method_and_a_parameter(vault):
@@ -184,7 +184,7 @@ def test_who_is_not_known_is_denied(vault, token):
 
 
 def test_the_envelope(vault):
-    for method, path, mount_type in (("GET", "keys/aes", "transit"), ("PUT", "encrypt/aes", "transit"), ("GET", "/v1/sys/mounts", "system")):
+    for method, path, mount_type in (("GET", "keys/aes", "transit"), ("PUT", "datakey/wrapped/aes", "transit"), ("GET", "/v1/sys/mounts", "system")):
         answer = vault.call(method, path)
         whole = answer.json
         assert answer.status == 200 and isinstance(whole.pop("data"), dict)
@@ -227,8 +227,8 @@ def test_bodies_as_clients_send_them(vault):
     for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8", ""):
         answer = vault.call("PUT", "encrypt/aes", body, headers={"Content-Type": kind})
         assert answer.status == 200 and vault.open("aes", answer.json["data"]["ciphertext"]) == b"x"
-    for path in ("keys/no-body", "keys/no-body/rotate", "keys/no-body/config", "encrypt/no-body", "datakey/wrapped/no-body", "sign/ed25519", "random", "hash"):
-        assert [vault.call("PUT", path, empty).status for empty in (None, b"", b"{}")] == [200] * 3, path
+    for path in ("keys/no-body", "keys/no-body/rotate", "keys/no-body/config", "datakey/wrapped/no-body", "sign/ed25519", "random"):
+        assert [vault.call("PUT", path, empty).status for empty in (None, b"", b"{}", b"null", b" null ")] == [200] * 5, path
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'"x"', b"plaintext=eA==", b'{"plaintext":"","plaintext":""}', b'{"plaintext":5}',
@@ -304,7 +304,7 @@ def test_each_type_is_made_and_shown(gateway, vault, kind):
         assert isinstance(public, ec.EllipticCurvePublicKey) and public.curve.key_size == int(kind[-3:])
     elif kind.startswith("rsa"):
         assert isinstance(public, rsa.RSAPublicKey) and public.key_size == int(kind[4:])
-    assert vault.read(f"export/public-key/{name}") == {"name": name, "keys": {"1": entry["public_key"]}}
+    assert vault.read(f"export/public-key/{name}") == {"name": name, "type": kind, "keys": {"1": entry["public_key"]}}
 
 
 def test_every_version_is_shown_with_its_own_public_key(gateway, vault):
@@ -417,12 +417,30 @@ def test_a_context_does_nothing_to_a_key_that_is_not_derived(vault):
 def test_new_data_is_of_the_latest_version(vault):
     vault.make("versions")
     vault.write("keys/versions/rotate")
-    old = {"encrypt/versions": {}, "datakey/plaintext/versions": {}, "datakey/wrapped/versions": {}, "rewrap/versions": {"ciphertext": vault.seal("versions")}}
+    old = {"encrypt/versions": {"plaintext": ""}, "datakey/plaintext/versions": {}, "datakey/wrapped/versions": {}, "rewrap/versions": {"ciphertext": vault.seal("versions")}}
     for path, fields in old.items():
         for version in (0, 2, "0", "2"):
             assert vault.write(path, key_version=version, **fields)["key_version"] == 2
         for version in (1, 3, -1, "1"):
             assert "version" in vault.refusal(400, path, key_version=version, **fields)[0]
+
+
+def test_lines_as_the_base64_command_breaks_them(vault):
+    text = os.urandom(200)
+    broken = base64.encodebytes(text).decode().replace("\n", "\r\n")
+    sealed = vault.write("encrypt/aes", plaintext=broken)["ciphertext"]
+    assert vault.open("aes", sealed[:100] + "\n" + sealed[100:] + "\n") == text
+    signed = vault.write("sign/ecdsa-p256", input=broken)["signature"]
+    assert vault.valid("ecdsa-p256", input=b64(text), signature=signed + "\n")
+
+
+def test_nothing_is_sealed_by_mistake(vault):
+    for fields in ({}, {"plain": "eA=="}):
+        assert vault.refusal(400, "encrypt/aes", **fields) == ["missing plaintext to encrypt"]
+        assert "missing input" in vault.refusal(400, "hash", **fields)[0]
+    assert vault.open("aes", vault.write("encrypt/aes", plaintext=None)["ciphertext"]) == b""
+    results = vault.call("PUT", "encrypt/aes", {"batch_input": [{}, {"plaintext": ""}]}).json["data"]["batch_results"]
+    assert ["error" in one for one in results] == [True, False]
 
 
 def test_what_a_client_takes_from_a_ciphertext(vault):
@@ -484,7 +502,6 @@ SPOILS = {
     "no base64": lambda text: "vault:v1:!!!!",
     "no padding": lambda text: text.rstrip("=") if text.endswith("=") else text[:-1],
     "base64url": lambda text: "vault:v1:__" + bare(text)[2:],
-    "a line's end": lambda text: text + "\n",
     "a blank": lambda text: " " + text,
     "twice": lambda text: text + bare(text),
     "the prefix twice": lambda text: "vault:v1:" + text,
@@ -1125,7 +1142,7 @@ def test_without_a_grant_nobody_can_tell_what_exists(gateway, vault):
         assert there == missing and there[0] == 403 and b"permission denied" in there[1], (method, path)
     for method, path in (("PUT", "random"), ("PUT", "random/8")):
         assert nobody.call(method, path, {}).status == 403
-    assert nobody.call("PUT", "hash", {}).status == 200 and nobody.names() == []
+    assert nobody.call("PUT", "hash", {"input": ""}).status == 200 and nobody.names() == []
 
 
 GRANTED = [(*line.split(),) for line in (
@@ -1205,8 +1222,9 @@ def test_limits(gateway, vault):
         assert "256" in vault.refusal(413, path, batch_input=items + [{}])[0]
     inputs = [(path, "input", 65536) for path in ("sign/ed25519", "hmac/mac", "hash")]
     for path, field, size in (("encrypt/aes", "plaintext", 65536), ("encrypt/aes", "associated_data", 4096), *inputs):
-        assert vault.call("PUT", path, {field: b64(bytes(size))}).status == 200
-        assert field in vault.refusal(413, path, **{field: b64(bytes(size + 1))})[0]
+        rest = {"plaintext": ""} if field == "associated_data" else {}
+        assert vault.call("PUT", path, {**rest, field: b64(bytes(size))}).status == 200
+        assert field in vault.refusal(413, path, **rest, **{field: b64(bytes(size + 1))})[0]
 
 
 def test_a_body_over_the_limit_is_refused_in_words_of_this_api(vault):
@@ -1220,7 +1238,7 @@ def test_records_say_what_was_done(gateway, vault):
     sealed, key = vault.seal("told"), vault.write("datakey/wrapped/told")["ciphertext"]
     signed = vault.write("sign/told-ec", input="")["signature"]
     data, wrapped = {"ciphertext": sealed}, {"ciphertext": key}
-    done = [("encrypt/told", {}, "encrypt"), ("decrypt/told", data, "decrypt"), ("decrypt/told", wrapped, "unwrap"), ("rewrap/told", data, "rewrap"),
+    done = [("encrypt/told", {"plaintext": ""}, "encrypt"), ("decrypt/told", data, "decrypt"), ("decrypt/told", wrapped, "unwrap"), ("rewrap/told", data, "rewrap"),
             ("rewrap/told", wrapped, "rewrap"), ("decrypt/told", {"batch_input": [wrapped, wrapped]}, "unwrap"),
             ("decrypt/told", {"batch_input": [wrapped, data]}, "decrypt"), ("keys/told", {}, "create"),
             ("datakey/plaintext/told", {}, "data-key"), ("datakey/wrapped/told", {}, "data-key"), ("keys/told/config", {"min_decryption_version": 1}, "update"),
@@ -1405,11 +1423,11 @@ def test_a_namespace_leaves_the_other_paths_alone(configured):
 
 def test_a_caller_over_its_rate_is_told_to_wait(configured):
     client = Vault(configured, configured.make_bearer("ci"), mount="legacy")
-    answers = [client.call("PUT", "hash", {}) for _ in range(40)]
+    answers = [client.call("PUT", "hash", {"input": ""}) for _ in range(40)]
     over = [answer for answer in answers if answer.status != 200]
     assert {answer.status for answer in over} == {429} and all(int(answer.headers["Retry-After"]) >= 1 and len(answer.json["errors"]) == 1 for answer in over)
     assert {record(configured, answer)["code"] for answer in over} == {"rate_limited"}
-    assert Vault(configured, mount="legacy").call("PUT", "hash", {}).status == 200
+    assert Vault(configured, mount="legacy").call("PUT", "hash", {"input": ""}).status == 200
 
 
 def test_without_a_mount_nothing_of_this_is_served():
