@@ -18,7 +18,6 @@ struct ask {
     const struct json_value *claims;
     const struct json_value *header;
     struct span ttl;
-    struct span scheme;
     struct span typ;
     int64_t ttl_s;
 };
@@ -186,7 +185,6 @@ static struct err read_ask(struct item *item, struct ask *ask)
         {"claims", JSON_OBJECT, JSON_REQUIRED, 0, &ask->claims, NULL},
         {"ttl", JSON_TEXT, JSON_OPTIONAL, 0, &ask->ttl, NULL},
         {"header", JSON_OBJECT, JSON_OPTIONAL, 0, &ask->header, NULL},
-        {"scheme", JSON_TEXT, JSON_OPTIONAL, 0, &ask->scheme, NULL},
     };
     TRY(item_read(item, fields, ARRAY_LEN(fields)));
     const struct json_field inner[] = {
@@ -199,7 +197,8 @@ static struct err jwt_read(struct batch *batch, struct item *item)
 {
     struct ask ask = {0};
     TRY(read_ask(item, &ask));
-    TRY(signature_scheme(batch->call, ask.scheme, &item->scheme));
+    /* the key set says one `alg` for a key (RFC 7517 §4.4), and verifiers take no other */
+    item->scheme = scheme_default(batch->call->key->algorithm);
     TRY(read_ttl(batch->call, &ask));
     CLEANUP(buf_clear) struct buf issuer = {.max = ISSUER_MAX + NAME_MAX_LEN};
     TRY(put_issuer(batch->call, &issuer));

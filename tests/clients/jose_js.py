@@ -63,9 +63,8 @@ def test_tokens(gateway, said, scheme):
 
 @pytest.mark.parametrize("scheme", ["RS384", "RS512", "PS256", "PS384", "PS512"])
 def test_tokens_of_other_algorithms(said, scheme):
-    """Who may have them signed has them verified, too."""
-    if said[f"signed {scheme}"].get("refused") != 400:
-        assert value(said, f"verified {scheme}")["header"]["alg"] == scheme
+    """The key's set says one algorithm, and a verifier takes no other."""
+    assert said[f"signed {scheme}"].get("refused") == 400
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -138,8 +138,6 @@ static void every_key_signs_in_its_scheme(void **state)
         {"app/prod/p521", "{\"claims\":{}}", "ES512"},
         {"app/prod/ed", "{\"claims\":{}}", "EdDSA"},
         {"app/prod/rsa", "{\"claims\":{}}", "RS256"},
-        {"app/prod/rsa", "{\"claims\":{},\"scheme\":\"PS256\"}", "PS256"},
-        {"app/prod/rsa", "{\"claims\":{},\"scheme\":\"PS512\"}", "PS512"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(parts_clear) struct token_parts parts = made(cases[i].name, cases[i].body);
@@ -207,7 +205,7 @@ static void bad_requests_are_refused(void **state)
         {"{\"claims\":{},\"header\":{\"alg\":\"none\"}}", ERR_UNKNOWN_FIELD},
         {"{\"claims\":{},\"header\":{\"kid\":\"x\"}}", ERR_UNKNOWN_FIELD},
         {"{\"claims\":{},\"header\":{\"typ\":1}}", ERR_INVALID_FIELD},
-        {"{\"claims\":{},\"scheme\":\"RS256\"}", ERR_UNSUPPORTED_OPERATION},
+        {"{\"claims\":{},\"scheme\":\"ES256\"}", ERR_UNKNOWN_FIELD},
         {"{\"claims\":{},\"alg\":\"none\"}", ERR_UNKNOWN_FIELD},
     };
     struct fake_counts before = fake_token_counts(fixture.token);
