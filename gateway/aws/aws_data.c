@@ -13,12 +13,6 @@
 
 #define PLAINTEXT_AWS_MAX ((size_t)4096)
 
-static const char *encryption_algorithm(const struct key *key)
-{
-    return algorithm_info(key->algorithm)->family == FAMILY_RSA ? "RSAES_OAEP_SHA_256"
-                                                                : "SYMMETRIC_DEFAULT";
-}
-
 /* What the request may say besides: the algorithm must be the key's. */
 static struct err read_common(const struct batch *batch, struct item *item)
 {
@@ -29,13 +23,11 @@ static struct err read_common(const struct batch *batch, struct item *item)
     };
     const struct key *key = batch->call->key;
     TRY(loose_read(item->object, fields, ARRAY_LEN(fields)));
-    ENSURE(algorithm.len == 0 || span_is(algorithm, encryption_algorithm(key)),
-           ERR_UNSUPPORTED_OPERATION, "The algorithm is incompatible with key spec %s.",
-           aws_key_spec(key->algorithm));
+    TRY(aws_check_encryption_algorithm(batch->call->gateway, key, algorithm));
     bool has_context = context != NULL && json_is(context, JSON_ANY);
     ENSURE(!has_context || key->purpose == PURPOSE_ENCRYPT || json_count(context) == 0,
            ERR_INVALID_FIELD, "EncryptionContext is not supported by this key.");
-    return context_canonical(has_context ? context : NULL, &item->context);
+    return context_canonical_wide(has_context ? context : NULL, &item->context);
 }
 
 /* --- Encrypt --- */
@@ -64,7 +56,8 @@ static void encrypt_write(const struct batch *batch, const struct item *item,
 {
     json_put_bytes(writer, "CiphertextBlob", blob_of(batch, item));
     aws_put_key_id(batch->call, writer);
-    json_put_text(writer, "EncryptionAlgorithm", encryption_algorithm(batch->call->key));
+    json_put_text_if(writer, "EncryptionAlgorithm",
+                     aws_encryption_algorithm(batch->call->gateway, batch->call->key));
 }
 
 struct err aws_encrypt(struct call *call)
@@ -106,7 +99,8 @@ static void decrypt_write(const struct batch *batch, const struct item *item,
 {
     json_put_bytes(writer, "Plaintext", buf_span(&item->output));
     aws_put_key_id(batch->call, writer);
-    json_put_text(writer, "EncryptionAlgorithm", encryption_algorithm(batch->call->key));
+    json_put_text_if(writer, "EncryptionAlgorithm",
+                     aws_encryption_algorithm(batch->call->gateway, batch->call->key));
 }
 
 struct err aws_decrypt(struct call *call)

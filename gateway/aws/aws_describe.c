@@ -56,7 +56,7 @@ struct err aws_reply_metadata(struct call *call, const struct key *key)
     json_put_text(&writer, "KeyManager", "CUSTOMER");
     json_put_text(&writer, "CustomerMasterKeySpec", aws_key_spec(key->algorithm));
     json_put_text(&writer, "KeySpec", aws_key_spec(key->algorithm));
-    aws_put_algorithms(&writer, key);
+    aws_put_algorithms(call->gateway, &writer, key);
     json_put_flag(&writer, "MultiRegion", false);
     json_end_object(&writer);
     return aws_end(&writer);
@@ -84,6 +84,6 @@ struct err aws_public_key(struct call *call)
     json_put_text(&writer, "CustomerMasterKeySpec", aws_key_spec(key->algorithm));
     json_put_text(&writer, "KeySpec", aws_key_spec(key->algorithm));
     json_put_text(&writer, "KeyUsage", aws_key_usage(key->purpose));
-    aws_put_algorithms(&writer, key);
+    aws_put_algorithms(call->gateway, &writer, key);
     return aws_end(&writer);
 }

@@ -116,17 +116,25 @@ static struct err find(struct call *call)
 
 /* --- the key --- */
 
-/* Whether to answer it twice would tell or destroy something twice. */
-static bool happens_once(const struct route *route)
+/* What would tell or destroy something again, were it answered long after it was signed. Clients
+ * that do the same twice within a second sign the same: that is no repetition. */
+#define HONEST_MS 5000
+static struct err check_repetition(const struct call *call)
 {
-    static route_handler *const handlers[] = {aws_decrypt, aws_data_key, aws_data_key_pair,
-                                              aws_reencrypt, aws_schedule_deletion};
-    for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
-        if (route->handler == handlers[i]) {
-            return true;
+    static const struct {
+        route_handler *handler;
+        int64_t grace_ms;
+    } rows[] = {{aws_decrypt, HONEST_MS},
+                {aws_data_key, HONEST_MS},
+                {aws_data_key_pair, HONEST_MS},
+                {aws_reencrypt, HONEST_MS},
+                {aws_schedule_deletion, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (call->route->handler == rows[i].handler) {
+            return aws_verify_once(call->gateway, &call->exchange->request, rows[i].grace_ms);
         }
     }
-    return false;
+    return err_ok();
 }
 
 /* Decrypt may leave the key to the ciphertext, which names it. */
@@ -168,9 +176,7 @@ static struct err key_named(struct call *call, struct span *out)
 static struct err find_key(struct call *call)
 {
     const struct request *request = &call->exchange->request;
-    if (happens_once(call->route)) {
-        TRY(aws_verify_once(call->gateway, request));
-    }
+    TRY(check_repetition(call));
     ENSURE(request->body.len > 0, ERR_INVALID_JSON, "The request needs a JSON body.");
     TRY(json_parse(request->body, &call->json));
     ENSURE(json_is(call->json.root, JSON_OBJECT), ERR_INVALID_JSON,
@@ -181,7 +187,8 @@ static struct err find_key(struct call *call)
     struct span id = {0};
     TRY(key_named(call, &id));
     call->key = aws_resolve(call->gateway, id);
-    call->target = call->key != NULL ? span_text(call->key->name) : id;
+    call->target =
+        call->key != NULL ? span_text(call->key->name) : aws_alias_target(call->gateway, id);
     return err_ok();
 }
 

@@ -1,6 +1,7 @@
 /* Names that AWS has for keys and what they do. */
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
+#include "gateway/ops/choice.h"
 
 #define ARN    "arn:aws:kms:"
 #define KEY    "key/"
@@ -80,7 +81,33 @@ static void put_schemes(struct json_writer *writer, const struct key *key)
     json_end_array(writer);
 }
 
-void aws_put_algorithms(struct json_writer *writer, const struct key *key)
+const char *aws_encryption_algorithm(const struct gateway *gateway, const struct key *key)
+{
+    enum token_mechanism oaep = TOKEN_RSA_OAEP_SHA256;
+    struct token *token = gateway_token(gateway, key->token);
+    if (algorithm_info(key->algorithm)->family != FAMILY_RSA) {
+        return "SYMMETRIC_DEFAULT";
+    }
+    if (token == NULL || choice_oaep(token, &oaep).code != ERR_OK) {
+        return NULL;
+    }
+    return oaep == TOKEN_RSA_OAEP_SHA256 ? "RSAES_OAEP_SHA_256" : "RSAES_OAEP_SHA_1";
+}
+
+struct err aws_check_encryption_algorithm(const struct gateway *gateway, const struct key *key,
+                                          struct span name)
+{
+    const char *algorithm = aws_encryption_algorithm(gateway, key);
+    ENSURE(algorithm != NULL || name.len == 0, ERR_TOKEN_UNAVAILABLE,
+           "the key's token is not ready");
+    ENSURE(name.len == 0 || span_is(name, algorithm), ERR_UNSUPPORTED_OPERATION,
+           "The algorithm is incompatible with key spec %s: it is %s here.",
+           aws_key_spec(key->algorithm), algorithm);
+    return err_ok();
+}
+
+void aws_put_algorithms(const struct gateway *gateway, struct json_writer *writer,
+                        const struct key *key)
 {
     const struct algorithm_info *info = algorithm_info(key->algorithm);
     char mac[16];
@@ -93,8 +120,9 @@ void aws_put_algorithms(struct json_writer *writer, const struct key *key)
         json_end_array(writer);
     } else {
         json_begin_array(writer, "EncryptionAlgorithms");
-        json_put_text(writer, NULL,
-                      info->family == FAMILY_RSA ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT");
+        if (aws_encryption_algorithm(gateway, key) != NULL) {
+            json_put_text(writer, NULL, aws_encryption_algorithm(gateway, key));
+        }
         json_end_array(writer);
     }
 }
@@ -147,6 +175,12 @@ const struct key *aws_resolve(const struct gateway *gateway, struct span id)
     }
     struct span text = arn ? after(resource, KEY) : resource;
     return uuid_parse(text, &uuid).code == ERR_OK ? keystore_find_id(gateway->store, uuid) : NULL;
+}
+
+struct span aws_alias_target(const struct gateway *gateway, struct span id)
+{
+    struct span resource = span_starts(id, ARN) ? resource_of(gateway, id) : id;
+    return span_starts(resource, ALIAS) ? after(resource, ALIAS) : id;
 }
 
 void aws_arn(const struct call *call, const struct key *key, char out[AWS_ARN_MAX])

@@ -82,7 +82,7 @@ static struct err read_pair(struct batch *batch, struct item *item)
            "What this key protects is revealed with the approval of %u people only.",
            key->facts.approval.m);
     bool has = context != NULL && json_is(context, JSON_ANY);
-    TRY(context_canonical(has ? context : NULL, &item->context));
+    TRY(context_canonical_wide(has ? context : NULL, &item->context));
     ENSURE(!span_is(spec, "SM2"), ERR_UNSUPPORTED_BY_TOKEN, "Pairs of SM2 are not made here.");
     TRY(aws_refuse_dry(item->object));
     CLEANUP(free_key) EVP_PKEY *pair = make_pair(spec);

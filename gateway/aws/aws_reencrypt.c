@@ -31,7 +31,7 @@ static struct err read_context(const struct call *call, const char *member, stru
 {
     const struct json_value *context = json_member(call->json.root, member);
     bool has = context != NULL && json_is(context, JSON_ANY);
-    return context_canonical(has ? context : NULL, out);
+    return context_canonical_wide(has ? context : NULL, out);
 }
 
 static struct err check_context(const struct key *key, const struct buf *context)
@@ -43,20 +43,13 @@ static struct err check_context(const struct key *key, const struct buf *context
     return err_ok();
 }
 
-static const char *algorithm_name(const struct key *key)
-{
-    return key->purpose == PURPOSE_DECRYPT ? "RSAES_OAEP_SHA_256" : "SYMMETRIC_DEFAULT";
-}
-
 static struct err check_algorithm(const struct call *call, const struct key *key,
                                   const char *member)
 {
     struct span name = {0};
     const struct loose_field field = {member, LOOSE_TEXT, 0, &name, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    ENSURE(name.len == 0 || span_is(name, algorithm_name(key)), ERR_UNSUPPORTED_OPERATION,
-           "%s is incompatible with key spec %s.", member, aws_key_spec(key->algorithm));
-    return err_ok();
+    return aws_check_encryption_algorithm(call->gateway, key, name);
 }
 
 static struct err check_cipher(const struct key *key)
@@ -175,8 +168,10 @@ static struct err reply(struct call *call, const struct target *target, const st
     json_put_text(&writer, "SourceKeyId", arn);
     aws_arn(call, target->key, arn);
     json_put_text(&writer, "KeyId", arn);
-    json_put_text(&writer, "SourceEncryptionAlgorithm", algorithm_name(call->key));
-    json_put_text(&writer, "DestinationEncryptionAlgorithm", algorithm_name(target->key));
+    json_put_text_if(&writer, "SourceEncryptionAlgorithm",
+                     aws_encryption_algorithm(call->gateway, call->key));
+    json_put_text_if(&writer, "DestinationEncryptionAlgorithm",
+                     aws_encryption_algorithm(call->gateway, target->key));
     return aws_end(&writer);
 }
 

@@ -29,12 +29,22 @@ static struct err set_every(struct call *call, int64_t days)
     return aws_reply_nothing(call);
 }
 
+/* Users of AWS keep public halves for ever, so it rotates secret keys alone; the native API
+ * publishes key sets, and rotates all. */
+static struct err check_rotated(struct call *call)
+{
+    ENSURE(call->key->purpose == PURPOSE_ENCRYPT, ERR_UNSUPPORTED_BY_TOKEN,
+           "Only symmetric encryption keys rotate in this API; operators rotate any key with "
+           "`hsmgate key rotate`.");
+    return aws_check_usable(call);
+}
+
 struct err aws_enable_rotation(struct call *call)
 {
     int64_t days = DAYS_DEFAULT;
     const struct loose_field field = {"RotationPeriodInDays", LOOSE_INTEGER, 0, &days, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    TRY(aws_check_usable(call));
+    TRY(check_rotated(call));
     return set_every(call, days);
 }
 
@@ -63,7 +73,7 @@ struct err aws_rotation_status(struct call *call)
 
 struct err aws_rotate_now(struct call *call)
 {
-    TRY(aws_check_usable(call));
+    TRY(check_rotated(call));
     json_clear(&call->json);
     TRY(op_key_rotate(call));
     buf_reset(&call->exchange->reply.body);
@@ -72,19 +82,30 @@ struct err aws_rotate_now(struct call *call)
     return aws_end(&writer);
 }
 
+/* How long before its time a scheduler's rotation may come, or after. */
+#define SCHEDULED_WITHIN_S 3600
+/* Nobody keeps who asked for a rotation: one that came when the policy has it come was automatic.
+ */
+static bool was_automatic(const struct key *key, size_t i)
+{
+    int64_t every = key->facts.rotation.every;
+    int64_t lived_s = (key->versions[i].activated_at - key->versions[i - 1].activated_at) / 1000;
+    return every != 0 && lived_s >= every - SCHEDULED_WITHIN_S;
+}
+
 /* The first version is no rotation. */
 struct err aws_list_rotations(struct call *call)
 {
     const struct key *key = call->key;
     struct json_writer writer = aws_begin(call);
     json_begin_array(&writer, "Rotations");
-    for (size_t i = 0; i < key->version_count; i++) {
-        if (key->versions[i].number > 1 && key->versions[i].activated_at != 0) {
+    for (size_t i = 1; i < key->version_count; i++) {
+        if (key->versions[i].activated_at != 0) {
             json_begin_object(&writer, NULL);
             aws_put_key_id(call, &writer);
             aws_put_time(&writer, "RotationDate", key->versions[i].activated_at);
             json_put_text(&writer, "RotationType",
-                          key->facts.rotation.every != 0 ? "AUTOMATIC" : "ON_DEMAND");
+                          was_automatic(key, i) ? "AUTOMATIC" : "ON_DEMAND");
             json_end_object(&writer);
         }
     }

@@ -62,12 +62,13 @@ struct err aws_verify(const struct gateway *gateway, struct request *request, in
     return err_ok();
 }
 
-struct err aws_verify_once(const struct gateway *gateway, const struct request *request)
+struct err aws_verify_once(const struct gateway *gateway, const struct request *request,
+                           int64_t grace_ms)
 {
     const struct amz_proof *proof = &request->amz;
-    bool fresh = proof->until_ms == 0 ||
-                 replay_note(gateway->replay, proof->signature, clock_wall_ms(), proof->until_ms);
+    bool fresh = proof->until_ms == 0 || replay_note(gateway->replay, proof->signature,
+                                                     clock_wall_ms(), proof->until_ms, grace_ms);
     ENSURE(fresh, ERR_RATE_LIMITED,
-           "A request with this very signature was answered already: sign it anew.");
+           "A request with this very signature was answered before: sign it anew.");
     return err_ok();
 }

@@ -19,8 +19,9 @@
 MUST_USE struct err aws_verify(const struct gateway *gateway, struct request *request, int64_t now,
                                struct bearer *out, enum auth_failure *out_kind);
 /* Notes that a signed request was answered, for those whose repetition would do harm.
- * ERR_RATE_LIMITED when it was before, on which AWS's clients sign anew. Requests that are not
- * signed have no such note. */
-MUST_USE struct err aws_verify_once(const struct gateway *gateway, const struct request *request);
+ * ERR_RATE_LIMITED when it was more than `grace_ms` before, on which AWS's clients sign anew.
+ * Requests that are not signed have no such note. */
+MUST_USE struct err aws_verify_once(const struct gateway *gateway, const struct request *request,
+                                    int64_t grace_ms);
 
 #endif

@@ -14,7 +14,8 @@
 
 struct place {
     uint8_t tag[TAG_LEN];
-    int64_t until; /* unix ms; 0: free */
+    int64_t first; /* unix ms, when it was noted */
+    int64_t until; /* likewise; 0: free */
 };
 
 struct replay {
@@ -43,25 +44,27 @@ static struct place *bucket_of(struct replay *replay, const uint8_t signature[SH
     return replay->buckets[number % BUCKETS];
 }
 
-static bool note_in(struct place *bucket, const uint8_t *tag, int64_t now, int64_t until)
+static bool note_in(struct place *bucket, const uint8_t *tag, int64_t now, int64_t until,
+                    int64_t grace_ms)
 {
     struct place *first = &bucket[0];
     for (size_t i = 0; i < WAYS; i++) {
         if (bucket[i].until > now && memcmp(bucket[i].tag, tag, TAG_LEN) == 0) {
-            return false;
+            return now - bucket[i].first < grace_ms;
         }
         first = bucket[i].until < first->until ? &bucket[i] : first;
     }
     memcpy(first->tag, tag, TAG_LEN);
+    first->first = now;
     first->until = until;
     return true;
 }
 
 bool replay_note(struct replay *replay, const uint8_t signature[SHA256_LEN], int64_t now,
-                 int64_t until)
+                 int64_t until, int64_t grace_ms)
 {
     sync_lock(&replay->lock);
-    bool fresh = note_in(bucket_of(replay, signature), signature + TAG_FROM, now, until);
+    bool fresh = note_in(bucket_of(replay, signature), signature + TAG_FROM, now, until, grace_ms);
     sync_unlock(&replay->lock);
     return fresh;
 }

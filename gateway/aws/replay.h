@@ -8,10 +8,10 @@
 struct replay;
 struct replay *replay_open(void);
 void replay_close(struct replay *replay); /* takes NULL */
-/* Notes the signature until `until` (unix ms); false when it is known already at `now`. Room for
- * REPLAY_MAX at a time: beyond that the ones that end first are forgotten. */
+/* Notes the signature until `until` (unix ms); false when it was noted more than `grace_ms` before
+ * `now`. Room for REPLAY_MAX at a time: beyond that the ones that end first are forgotten. */
 #define REPLAY_MAX 131072
 bool replay_note(struct replay *replay, const uint8_t signature[SHA256_LEN], int64_t now,
-                 int64_t until);
+                 int64_t until, int64_t grace_ms);
 
 #endif

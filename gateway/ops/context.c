@@ -20,13 +20,13 @@ static int compare_pairs(const void *a, const void *b)
     return strcmp((const char *)left->name.data, (const char *)right->name.data);
 }
 
-static struct err read_pairs(const struct json_value *object, struct pair *pairs, size_t *out_count)
+static struct err read_pairs(const struct json_value *object, size_t most, struct pair *pairs,
+                             size_t *out_count)
 {
     size_t count = 0;
     size_t bytes = 0;
     for (const struct json_value *at = json_first(object); at != NULL; at = json_next(at)) {
-        ENSURE(count < CONTEXT_PAIRS_MAX, ERR_TOO_LARGE, "the context has more than %d pairs",
-               CONTEXT_PAIRS_MAX);
+        ENSURE(count < most, ERR_TOO_LARGE, "the context has more than %zu pairs", most);
         struct pair *pair = &pairs[count++];
         pair->name = span_text(json_name(at));
         ENSURE(pair->name.len > 0, ERR_INVALID_FIELD, "a name in the context is empty");
@@ -46,14 +46,14 @@ static struct err put_counted(struct span text, struct buf *out)
     return buf_append(out, text);
 }
 
-struct err context_canonical(const struct json_value *object, struct buf *out)
+static struct err canonical(const struct json_value *object, size_t most, struct buf *out)
 {
     if (object == NULL || json_first(object) == NULL) {
         return err_ok();
     }
-    struct pair pairs[CONTEXT_PAIRS_MAX];
+    struct pair pairs[CONTEXT_PAIRS_MAX_WIDE];
     size_t count = 0;
-    TRY(read_pairs(object, pairs, &count));
+    TRY(read_pairs(object, most, pairs, &count));
     qsort(pairs, count, sizeof(pairs[0]), compare_pairs);
     TRY(buf_append_u8(out, (uint8_t)count));
     for (size_t i = 0; i < count; i++) {
@@ -61,4 +61,14 @@ struct err context_canonical(const struct json_value *object, struct buf *out)
         TRY(put_counted(pairs[i].value, out));
     }
     return err_ok();
+}
+
+struct err context_canonical(const struct json_value *object, struct buf *out)
+{
+    return canonical(object, CONTEXT_PAIRS_MAX, out);
+}
+
+struct err context_canonical_wide(const struct json_value *object, struct buf *out)
+{
+    return canonical(object, CONTEXT_PAIRS_MAX_WIDE, out);
 }

@@ -18,6 +18,7 @@ import sigv4
 from daemon import until
 from gateway import Gateway, b64, unb64
 from kms import AES, EC, MAC, UNPROVEN, Aws, alias, bodies
+from leaping import Leaping
 from quorum import BreakGlass
 
 SEALED = "app/prod/sealed"
@@ -197,13 +198,30 @@ def test_a_bearer_token_in_place_of_a_signature(aws):
         assert status == 400 and answer["__type"].endswith("Exception"), "a request proves who sends it in one way"
 
 
-def test_what_reveals_is_answered_once(aws):
-    """The same signature again is one that a client did not mean: it signs anew."""
-    blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x")})["CiphertextBlob"]
-    data = json.dumps({"CiphertextBlob": blob}).encode()
-    signed = sigv4.sign("POST", "/", aws.headers("Decrypt"), data, *aws.own(), date=sigv4.stamp(-7))
-    first, second = (aws.gateway.call("POST", "/", data, token="", headers=signed) for _ in range(2))
-    assert first.status == 200 and (second.status, second.json["__type"]) == (400, "ThrottlingException")
+def test_what_reveals_is_not_answered_again():
+    """Clients that do the same twice in a second sign the same; who overheard it comes later."""
+    with Leaping() as gateway:
+        gateway.key(AES, "aes-256-gcm")
+        aws = Aws(gateway)
+        blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x")})["CiphertextBlob"]
+        data = json.dumps({"KeyId": alias(AES), "CiphertextBlob": blob, "DestinationKeyId": alias(AES), "NumberOfBytes": 16, "PendingWindowInDays": 7}).encode()
+        signed = {op: sigv4.sign("POST", "/", aws.headers(op), data, *aws.own()) for op in ("Decrypt", "ReEncrypt", "GenerateDataKey", "ScheduleKeyDeletion")}
+
+        def send(operation):
+            answer = gateway.call("POST", "/", data, token="", headers=signed[operation])
+            return answer.json.get("__type") or answer.status
+
+        reveals = list(signed)[:3]
+        assert [send(op) for op in reveals for _ in range(3)] == [200] * 9
+        gateway.leap(6)
+        assert [send(op) for op in reveals] == ["ThrottlingException"] * 3
+        gateway.leap(60)
+        assert [send(op) for op in reveals] == ["ThrottlingException"] * 3
+        assert aws.do("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == b64(b"x")
+        assert [send("ScheduleKeyDeletion") for _ in range(2)] == [200, "ThrottlingException"]
+
+
+def test_what_shows_may_be_asked_again(aws):
     again = sigv4.sign("POST", "/", aws.headers("DescribeKey"), json.dumps({"KeyId": alias(AES)}).encode(), *aws.own())
     assert [aws.gateway.call("POST", "/", {"KeyId": alias(AES)}, token="", headers=again).status for _ in range(2)] == [200, 200]
 
@@ -533,7 +551,7 @@ def test_records_say_who_and_what(aws):
     for expected, operation, body, credentials in (
             (("token:weak", "encrypt", AES, "ok", None, 200), "Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x")}, weak),
             (("token:weak", "decrypt", AES, "denied", "forbidden", 400), "Decrypt", {"CiphertextBlob": blob}, weak),
-            (("token:weak", "read", alias("none/x"), "denied", "forbidden", 400), "DescribeKey", {"KeyId": alias("none/x")}, weak),
+            (("token:weak", "read", "none/x", "denied", "forbidden", 400), "DescribeKey", {"KeyId": alias("none/x")}, weak),
             ((None, "decrypt", None, "denied", "unauthenticated", 400), "Decrypt", {"CiphertextBlob": blob}, (weak[0], "wrong")),
             (("token:admin", "decrypt", AES, "refused", "invalid_ciphertext", 400), "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": {"a": "b"}}, None),
             (("token:admin", "decrypt", SEALED, "denied", "approval_required", 400), "Decrypt", {"CiphertextBlob": blob, "KeyId": alias(SEALED)}, None),

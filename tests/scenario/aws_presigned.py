@@ -9,6 +9,7 @@ import pytest
 import sigv4
 from gateway import Gateway, b64, unb64
 from kms import UNPROVEN, Aws, alias
+from leaping import Leaping
 
 AES = "app/prod/aes"
 TARGET = "X-Amz-Target"
@@ -127,13 +128,23 @@ def test_only_where_it_belongs(aws):
     assert (answer.status, answer.json["errorName"]) == (401, "AuthenticationFailedException")
 
 
-def test_what_reveals_is_answered_once(aws):
+@pytest.fixture
+def leaping():
+    with Leaping() as running:
+        running.key(AES, "aes-256-gcm")
+        yield Presigned(running)
+
+
+def test_what_reveals_is_not_answered_again(leaping):
     """For as long as the signature is good, whichever way its parameters are written."""
+    aws = leaping
     blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x")})["CiphertextBlob"]
     data = json.dumps({"KeyId": alias(AES), "CiphertextBlob": blob, "DestinationKeyId": alias(AES), "NumberOfBytes": 16}).encode()
-    for hoist, operation in itertools.product((False, True), ("Decrypt", "ReEncrypt", "GenerateDataKey")):
+    for turn, (hoist, operation) in enumerate(itertools.product((False, True), ("Decrypt", "ReEncrypt", "GenerateDataKey"))):
         headers, query = aws.query(operation, data, hoist=hoist, expires=900, date=sigv4.stamp(-600))
-        answers = [aws.post(text, headers, data) for text in (query, query, "&".join(reversed(query.split("&"))), query.replace("%2F", "/"))]
+        answers = [aws.post(query, headers, data)]
+        aws.gateway.leap(6 * (turn + 1))
+        answers += [aws.post(text, headers, data) for text in (query, "&".join(reversed(query.split("&"))), query.replace("%2F", "/"))]
         assert [status for status, _ in answers] == [200, 400, 400, 400], answers
         assert {answer["__type"] for _, answer in answers[1:]} == {"ThrottlingException"}
 

@@ -1,17 +1,15 @@
 """What somebody without M people tries over HTTP, with keys, rosters, votes and clocks: all of it is refused, and recorded as what it was."""
 import json
-import os
-import pathlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from daemon import b64, unb64, until
 from gateway import Gateway
+from leaping import Leaping
 from quorum import BreakGlass, Requester, Voter, canonical, group, now, roster, roster_statement, sha256
 from refusals import refused
 
-LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 KEY = "vault/prod/dek"
 FORBIDDEN, REQUIRED, CONFLICT, STATE = (403, "forbidden"), (403, "approval_required"), (409, "conflict"), (409, "invalid_state")
 FIELD, UNKNOWN, MISSING, CIPHERTEXT = (400, "invalid_field"), (400, "unknown_field"), (404, "not_found"), (400, "invalid_ciphertext")
@@ -422,28 +420,6 @@ def test_requests_of_another_ones_ciphertext(gateway, glass):
 
 
 # --- time ---
-
-class Leaping(Gateway):
-    """One whose wall clock, and its worker's, the test sets; the monotonic one is right."""
-
-    def start(self):
-        assert LIBRARY is not None, "the package faketime is not installed"
-        self.leap(0)
-        self.launch("dev", "--data", self.data, "--listen", "127.0.0.1:0", LD_PRELOAD=str(LIBRARY), FAKETIME_TIMESTAMP_FILE=str(self.says),
-                    FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_FORCE_MONOTONIC_FIX="0",
-                    ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
-        self.env = self.read_env()
-        return self
-
-    @property
-    def says(self):
-        return self.data / "faketime"
-
-    def leap(self, seconds):
-        new = self.says.with_suffix(".new")
-        new.write_text(f"+{seconds}\n")
-        new.rename(self.says)
-
 
 def test_too_late_and_too_early():
     with Leaping() as gateway:

@@ -37,7 +37,7 @@ static struct signature neighbour_of(unsigned number)
 
 static bool note(struct replay *replay, struct signature signature, int64_t now, int64_t until)
 {
-    return replay_note(replay, signature.bytes, now, until);
+    return replay_note(replay, signature.bytes, now, until, 0);
 }
 
 static int open_replay(void **state)
@@ -64,6 +64,22 @@ static void is_known_until_its_end(void **state)
     assert_true(note(replay, signature_of(1), LATER, LATER + 1000));
     assert_false(note(replay, signature_of(1), LATER + 999, LATER + 2000));
     assert_true(note(replay, signature_of(1), LATER + 1000, LATER + 2000));
+}
+
+/* What comes twice at once is no repetition; when it comes later is counted from the first time. */
+static void is_forgiven_for_a_while(void **state)
+{
+    struct replay *replay = *state;
+    struct signature signature = signature_of(1);
+    static const struct {
+        int64_t after, grace;
+        bool fresh;
+    } rows[] = {{0, 50, true}, {49, 50, true}, {50, 50, false}, {49, 0, false}, {49, 50, true}};
+    assert_true(replay_note(replay, signature.bytes, NOW, LATER, 50));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_true(rows[i].fresh == replay_note(replay, signature.bytes, NOW + rows[i].after,
+                                                 LATER, rows[i].grace));
+    }
 }
 
 static void tells_signatures_apart(void **state)
@@ -200,6 +216,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_replay, close_replay)
     const struct CMUnitTest tests[] = {
         CASE(is_known_until_its_end),
+        CASE(is_forgiven_for_a_while),
         CASE(tells_signatures_apart),
         CASE(tells_close_ones_apart),
         CASE(a_gateway_has_room_for_many),
