@@ -8,6 +8,7 @@ function(hsmgate_client name)
     FAIL_REGULAR_EXPRESSION "no tests ran" SKIP_REGULAR_EXPRESSION "(^|\n)[0-9]+ skipped in ")
 endfunction()
 
+hsmgate_client(aws_cli)
 hsmgate_client(aws_model)
 hsmgate_client(boto3_client)
 hsmgate_client(differential)
