@@ -31,7 +31,7 @@ static bool is_token(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
-        if (!is_alnum(c) && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+        if (!is_alnum(c) && c != '-' && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
             return false;
         }
     }
@@ -40,13 +40,12 @@ static bool is_token(struct span text)
 
 static bool is_field_value(struct span text)
 {
+    unsigned bad = 0; /* without a way out, so that compilers look at many bytes at once */
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.data[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return false;
-        }
+        bad |= ((unsigned)(c < 0x20) & (unsigned)(c != '\t')) | (unsigned)(c == 0x7f);
     }
-    return true;
+    return bad == 0;
 }
 
 /* Where the value must begin: behind the name, its colon and blanks. */

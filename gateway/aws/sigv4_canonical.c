@@ -1,11 +1,65 @@
 /* The canonical request, and whether a key signed it. */
-#include "base/encoding.h"
+#include <assert.h>
+
 #include "base/mem.h"
 #include "base/secret.h"
 #include "gateway/aws/sigv4_inner.h"
 
-#define CANONICAL_MAX  ((size_t)64 << 10)
-#define CANONICAL_ROOM ((size_t)1 << 10) /* of most requests: grown at once */
+#define CANONICAL_MAX ((size_t)64 << 10)
+#define HEX_LEN       ((size_t)2 * SHA256_LEN)
+
+/* --- a page --- */
+
+/* Where texts are laid down one after another: all room is made at once, because there are many
+ * small ones. */
+struct page {
+    struct buf bytes;
+    size_t len;
+};
+
+static void page_clear(struct page *page)
+{
+    buf_clear(&page->bytes);
+}
+
+static struct err page_open(size_t room, struct page *out)
+{
+    uint8_t *place = NULL;
+    *out = (struct page){.bytes = {.max = CANONICAL_MAX}};
+    return buf_extend(&out->bytes, room, &place);
+}
+
+static void lay(struct page *page, struct span text)
+{
+    assert(text.len <= page->bytes.len - page->len);
+    if (text.len > 0) {
+        memcpy(page->bytes.data + page->len, text.data, text.len);
+        page->len += text.len;
+    }
+}
+
+static void lay_character(struct page *page, char c)
+{
+    lay(page, span_of((const uint8_t *)&c, 1));
+}
+
+static void lay_sha256(struct page *page, struct span bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t digest[DIGEST_MAX];
+    char hex[HEX_LEN];
+    digest_of(DIGEST_SHA256, bytes, digest);
+    for (size_t i = 0; i < SHA256_LEN; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 0x0f];
+    }
+    lay(page, span_of((const uint8_t *)hex, sizeof(hex)));
+}
+
+static struct span page_from(const struct page *page, size_t from)
+{
+    return span_of(page->bytes.data + from, page->len - from);
+}
 
 /* --- the canonical request --- */
 
@@ -16,103 +70,106 @@ static bool is_plain(uint8_t c)
            c == '_' || c == '.' || c == '~' || c == '/';
 }
 
-static struct err put_path(struct span path, struct buf *out)
+static void lay_path(struct page *page, struct span path)
 {
-    size_t from = 0;
+    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < path.len; i++) {
-        if (!is_plain(path.data[i])) {
-            TRY(buf_append(out, span_of(path.data + from, i - from)));
-            TRY(buf_printf(out, "%%%02X", path.data[i]));
-            from = i + 1;
+        uint8_t c = path.data[i];
+        if (is_plain(c)) {
+            lay(page, span_of(&path.data[i], 1));
+        } else {
+            const char code[] = {'%', digits[c >> 4], digits[c & 0x0f]};
+            lay(page, span_of((const uint8_t *)code, sizeof(code)));
         }
     }
-    return from < path.len ? buf_append(out, span_of(path.data + from, path.len - from)) : err_ok();
 }
 
-static bool is_blank(uint8_t c)
+static size_t word_len(struct span rest)
 {
-    return c == ' ' || c == '\t';
+    const uint8_t *blank = memchr(rest.data, ' ', rest.len);
+    size_t len = blank != NULL ? (size_t)(blank - rest.data) : rest.len;
+    const uint8_t *tab = len > 0 ? memchr(rest.data, '\t', len) : NULL;
+    return tab != NULL ? (size_t)(tab - rest.data) : len;
 }
 
 /* Word by word: without blanks around it, and one for several inside. */
-static struct err put_value(struct span value, struct buf *out)
+static void lay_value(struct page *page, struct span rest)
 {
-    const char *blank = "";
-    size_t at = 0;
-    while (at < value.len) {
-        size_t from = at;
-        while (at < value.len && !is_blank(value.data[at])) {
-            at++;
+    bool first = true;
+    while (rest.len > 0) {
+        size_t len = word_len(rest);
+        if (len > 0 && !first) {
+            lay_character(page, ' ');
         }
-        if (at > from) {
-            TRY(buf_append_text(out, blank));
-            TRY(buf_append(out, span_of(value.data + from, at - from)));
-            blank = " ";
-        }
-        at++;
+        lay(page, span_of(rest.data, len));
+        first = first && len == 0;
+        size_t used = len < rest.len ? len + 1 : len;
+        rest = span_of(rest.data + used, rest.len - used);
     }
-    return err_ok();
 }
 
-static struct err put_header(const struct sigv4_request *request, struct span name, struct buf *out)
+static void lay_header(struct page *page, const struct sigv4_request *request, struct span name)
 {
-    const char *comma = "";
-    TRY(buf_append(out, name));
-    TRY(buf_append_text(out, ":"));
+    bool first = true;
+    lay(page, name);
+    lay_character(page, ':');
     for (size_t i = 0; i < request->header_count; i++) {
         if (sigv4_same_name(request->headers[i].name, name)) {
-            TRY(buf_append_text(out, comma));
-            TRY(put_value(request->headers[i].value, out));
-            comma = ",";
+            if (!first) {
+                lay_character(page, ',');
+            }
+            lay_value(page, request->headers[i].value);
+            first = false;
         }
     }
-    return buf_append_text(out, "\n");
+    lay_character(page, '\n');
 }
 
-static struct err put_headers(const struct sigv4_request *request, struct span list,
-                              struct buf *out)
+static void lay_line(struct page *page, struct span text)
 {
+    lay(page, text);
+    lay_character(page, '\n');
+}
+
+static void lay_request(struct page *page, const struct sigv4_request *request,
+                        const struct sigv4 *signature, struct span query)
+{
+    struct span list = signature->signed_headers;
+    lay_line(page, span_text(request->method));
+    lay_path(page, request->path);
+    lay_character(page, '\n');
+    lay_line(page, query);
     while (list.len > 0) {
-        TRY(put_header(request, sigv4_take_until(&list, ';'), out));
+        lay_header(page, request, sigv4_take_until(&list, ';'));
     }
-    return err_ok();
+    lay_character(page, '\n');
+    lay_line(page, signature->signed_headers);
+    lay_sha256(page, request->body);
 }
 
-static struct err put_sha256(struct span bytes, struct buf *out)
+/* What both texts take at most; a header is signed under one name, as the parser saw to. */
+static size_t room_of(const struct sigv4_request *request, const struct sigv4 *signature,
+                      size_t query_len)
 {
-    uint8_t digest[DIGEST_MAX];
-    digest_of(DIGEST_SHA256, bytes, digest);
-    return hex_encode(span_of(digest, SHA256_LEN), out);
-}
-
-static struct err put_request(const struct sigv4_request *request, const struct sigv4 *signature,
-                              struct buf *out)
-{
-    uint8_t *place = NULL;
-    TRY(buf_extend(out, CANONICAL_ROOM, &place));
-    buf_truncate(out, 0);
-    TRY(buf_append_text(out, request->method));
-    TRY(buf_append_text(out, "\n"));
-    TRY(put_path(request->path, out));
-    TRY(buf_append_text(out, "\n"));
-    TRY(sigv4_put_query(request->query, signature->in_query, out));
-    TRY(buf_append_text(out, "\n"));
-    TRY(put_headers(request, signature->signed_headers, out));
-    TRY(buf_append_text(out, "\n"));
-    TRY(buf_append(out, signature->signed_headers));
-    TRY(buf_append_text(out, "\n"));
-    return put_sha256(request->body, out);
+    size_t room = strlen(request->method) + 3 * request->path.len + query_len +
+                  4 * signature->signed_headers.len + sizeof(SIGV4_ALGORITHM) +
+                  signature->signed_at.len + signature->scope.len + 2 * HEX_LEN + 16;
+    for (size_t i = 0; i < request->header_count; i++) {
+        room += request->headers[i].value.len + 2;
+    }
+    return room;
 }
 
 static struct err check_body(const struct sigv4_request *request)
 {
     const struct http_header *said = sigv4_header(request, span_text("x-amz-content-sha256"));
-    CLEANUP(buf_clear) struct buf digest = {.max = 2 * (size_t)SHA256_LEN};
+    CLEANUP(page_clear) struct page digest = {0};
     if (said == NULL) {
         return err_ok();
     }
-    TRY(put_sha256(request->body, &digest));
-    return span_equal(buf_span(&digest), said->value)
+    TRY(page_open(HEX_LEN, &digest));
+    lay_sha256(&digest, request->body);
+    return span_equal(page_from(&digest, 0), said->value)
                ? err_ok()
                : sigv4_refuse("X-Amz-Content-Sha256 is not the hash of the body.");
 }
@@ -147,16 +204,17 @@ void sigv4_signing_key(const struct sigv4 *signature, struct span secret, uint8_
 static struct err sign(const struct sigv4_request *request, const struct sigv4 *signature,
                        const uint8_t signing_key[SHA256_LEN], uint8_t out[SHA256_LEN])
 {
-    CLEANUP(buf_clear) struct buf canonical = {.max = CANONICAL_MAX};
-    CLEANUP(buf_clear) struct buf text = {.max = CANONICAL_MAX};
-    TRY(put_request(request, signature, &canonical));
-    TRY(buf_append_text(&text, SIGV4_ALGORITHM "\n"));
-    TRY(buf_append(&text, signature->signed_at));
-    TRY(buf_append_text(&text, "\n"));
-    TRY(buf_append(&text, signature->scope));
-    TRY(buf_append_text(&text, "\n"));
-    TRY(put_sha256(buf_span(&canonical), &text));
-    hmac_sha256(span_of(signing_key, SHA256_LEN), buf_span(&text), out);
+    CLEANUP(buf_clear) struct buf query = {.max = CANONICAL_MAX};
+    CLEANUP(page_clear) struct page page = {0};
+    TRY(sigv4_put_query(request->query, signature->in_query, &query));
+    TRY(page_open(room_of(request, signature, query.len), &page));
+    lay_request(&page, request, signature, buf_span(&query));
+    size_t end = page.len;
+    lay_line(&page, span_text(SIGV4_ALGORITHM));
+    lay_line(&page, signature->signed_at);
+    lay_line(&page, signature->scope);
+    lay_sha256(&page, span_of(page.bytes.data, end));
+    hmac_sha256(span_of(signing_key, SHA256_LEN), page_from(&page, end), out);
     return err_ok();
 }
 
