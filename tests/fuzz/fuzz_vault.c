@@ -64,12 +64,24 @@ static void check_as_text(const struct json_value *object, const struct json_val
     }
 }
 
-/* Strict base64 has one form. */
+/* The text without its line breaks. */
+static void join_lines(struct span text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] != '\n' && text.data[i] != '\r') {
+            struct err err = buf_append(out, span_of(&text.data[i], 1));
+            assert(err.code == ERR_OK);
+        }
+    }
+}
+
+/* Strict base64 has one form, but for line breaks. */
 static void check_as_bytes(const struct json_value *object, const struct json_value *value)
 {
     struct span want = {0};
     CLEANUP(buf_clear) struct buf bytes = {0};
     CLEANUP(buf_clear) struct buf again = {0};
+    CLEANUP(buf_clear) struct buf joined = {0};
     bool is_text = json_as_text(value, &want);
     struct err err = read_one(object, json_name(value), LOOSE_BYTES, &bytes);
     assert(bytes.len <= TEXT_MAX);
@@ -79,8 +91,9 @@ static void check_as_bytes(const struct json_value *object, const struct json_va
                    : is_text && (err.code == ERR_INVALID_BASE64 || err.code == ERR_TOO_LARGE));
         return;
     }
+    join_lines(want, &joined);
     err = base64_encode(buf_span(&bytes), &again);
-    assert(err.code == ERR_OK && span_equal(buf_span(&again), want));
+    assert(err.code == ERR_OK && span_equal(buf_span(&again), buf_span(&joined)));
 }
 
 static bool all_digits(struct span text)
@@ -137,7 +150,14 @@ static int said(const struct json_value *value)
         }
         return span_is(text, "1") ? 1 : span_is(text, "0") ? 0 : -1;
     }
-    return span_is(text, "true") ? 1 : span_is(text, "false") || text.len == 0 ? 0 : -1;
+    static const char *const words[][2] = {
+        {"f", "t"}, {"F", "T"}, {"false", "true"}, {"False", "True"}, {"FALSE", "TRUE"}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (span_is(text, words[i][0]) || span_is(text, words[i][1])) {
+            return span_is(text, words[i][1]) ? 1 : 0;
+        }
+    }
+    return text.len == 0 ? 0 : -1;
 }
 
 static void check_as_flag(const struct json_value *object, const struct json_value *value)
