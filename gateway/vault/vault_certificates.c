@@ -1,5 +1,7 @@
 /* Certificates about a key: requests for one, which the key signs as it signs anything, and the
  * chain that comes back, which is kept with the version. */
+#include <assert.h>
+
 #include "base/certificate.h"
 #include "base/mem.h"
 #include "gateway/ops/data_ops.h"
@@ -117,6 +119,7 @@ struct err vault_set_certificate(struct call *call)
     ENSURE(call->key->purpose == PURPOSE_SIGN || call->key->purpose == PURPOSE_DECRYPT,
            ERR_UNSUPPORTED_OPERATION, "the key has no public half that could be certified");
     TRY(read_chain(call, &version, &chain));
+    assert(version != NULL);
     struct span text = span_of(chain.data, chain.len - 1);
     TRY(note(call, version, text));
     TRY(call_intent(call));

@@ -215,16 +215,11 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_replay, close_replay)
     const struct CMUnitTest tests[] = {
-        CASE(is_known_until_its_end),
-        CASE(is_forgiven_for_a_while),
-        CASE(tells_signatures_apart),
-        CASE(tells_close_ones_apart),
-        CASE(a_gateway_has_room_for_many),
-        CASE(the_one_that_ends_first_is_forgotten),
-        CASE(what_has_ended_makes_room),
-        CASE(a_full_bucket_is_no_other_ones),
-        CASE(of_several_at_once_one_is_first),
-        cmocka_unit_test(nothing_is_closed_too),
+        CASE(is_known_until_its_end),          CASE(is_forgiven_for_a_while),
+        CASE(tells_signatures_apart),          CASE(tells_close_ones_apart),
+        CASE(a_gateway_has_room_for_many),     CASE(the_one_that_ends_first_is_forgotten),
+        CASE(what_has_ended_makes_room),       CASE(a_full_bucket_is_no_other_ones),
+        CASE(of_several_at_once_one_is_first), cmocka_unit_test(nothing_is_closed_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
