@@ -83,13 +83,17 @@ struct err aws_enable(struct call *call)
 
 /* --- deletion --- */
 
+static bool is_ended(const struct version *version)
+{
+    return version->state == VERSION_DESTROY_SCHEDULED || version->state == VERSION_DESTROYED;
+}
+
 /* What still serves is disabled first, as the lifecycle asks. Who schedules a key's deletion in
  * AWS's words means it whole, used or not; it can be cancelled until then. */
 static struct err schedule(struct call *call, const struct version *version, int64_t after_s)
 {
     char reason[REASON_MAX];
-    bool gone = version->state == VERSION_DESTROY_SCHEDULED || version->state == VERSION_DESTROYED;
-    if (gone) {
+    if (is_ended(version)) {
         return err_ok();
     }
     if (version->state == VERSION_ACTIVE || version->state == VERSION_RETIRING) {
@@ -116,15 +120,24 @@ static struct err reply_deletion(struct call *call, int64_t days)
     return aws_end(&writer);
 }
 
+/* Before anything is changed. */
+static struct err check_unruled(const struct key *key)
+{
+    for (size_t i = 0; i < key->version_count; i++) {
+        if (!is_ended(&key->versions[i])) {
+            TRY(rotation_check_unruled(key, &key->versions[i]));
+        }
+    }
+    return err_ok();
+}
+
 struct err aws_schedule_deletion(struct call *call)
 {
     int64_t days = DAYS_MOST;
     const struct key *key = call->key;
     const struct loose_field field = {"PendingWindowInDays", LOOSE_INTEGER, 0, &days, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    ENSURE(key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
-           "What this key protects is destroyed with the approval of %u people only.",
-           key->facts.approval.m);
+    TRY(check_unruled(key));
     TRY(aws_check_not_ending(call));
     TRY(pipeline_grant(call, "disable", call->target));
     TRY(note(call, MOVE_SCHEDULE_DESTROY));
