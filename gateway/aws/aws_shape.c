@@ -299,6 +299,15 @@ static struct err check_tags(const struct member *member, const struct json_valu
     return err_ok();
 }
 
+/* An empty one asks for nothing: SPIRE always sends a Policy. */
+static struct err check_never(const struct member *member, const struct json_value *value)
+{
+    struct span text = {0};
+    bool empty = json_as_text(value, &text) && text.len == 0;
+    ENSURE(empty, ERR_UNSUPPORTED_BY_TOKEN, "There is no %s here.", member->name);
+    return err_ok();
+}
+
 static struct err check_value(const struct member *member, const struct json_value *value)
 {
     bool flag = false;
@@ -318,9 +327,9 @@ static struct err check_value(const struct member *member, const struct json_val
     case KIND_TAGS:
         return check_tags(member, value);
     case KIND_NEVER:
-        break;
+        return check_never(member, value);
     }
-    return err_new(ERR_UNSUPPORTED_BY_TOKEN, __func__, "There is no %s here.", member->name);
+    return err_new(ERR_INTERNAL, __func__, "no such kind of member");
 }
 
 /* `null` counts as absent. */

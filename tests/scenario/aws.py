@@ -387,6 +387,13 @@ def test_a_sealed_key_stays_sealed(aws):
     assert [r for r in gateway.records() if r.get("operation") == "decrypt"][-1]["code"] == "approval_required"
 
 
+def test_a_policy_that_says_nothing(aws):
+    """SPIRE sends one with each key, empty when its operator says so."""
+    assert aws.do("CreateKey", {"Policy": "", "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"})["KeyMetadata"]["KeySpec"] == "ECC_NIST_P256"
+    for policy in ("{}", " ", {}):
+        assert "Policy" in aws.refused("UnsupportedOperationException", "CreateKey", {"Policy": policy})
+
+
 def seen(aws, operation, body, credentials):
     """All of an answer but its time."""
     data = json.dumps(body).encode()
