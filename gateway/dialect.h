@@ -26,8 +26,9 @@ struct dialect {
      * to be made for it stands in `made`. */
     struct err (*context)(const struct call *call, const struct json_value *item, struct json *made,
                           const struct json_value **out);
-    /* Whether the body is of the operation's shape: asked behind the grants, before the handler of
-     * a route that has none to ask itself. NULL: the handlers read it strictly. */
+    /* Whether the body is of the operation's shape and may be answered now: asked behind the
+     * grants, before the handler of a route that has none to ask itself. NULL: the handlers read it
+     * strictly. */
     struct err (*check)(const struct call *call);
     struct err (*reply_one)(const struct batch *batch, const struct item *item);
     struct err (*reply_many)(const struct batch *batch);

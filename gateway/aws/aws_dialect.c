@@ -116,18 +116,16 @@ static struct err find(struct call *call)
 
 /* --- the key --- */
 
-/* What would tell or destroy something again, were it answered long after it was signed. Clients
- * that do the same twice within a second sign the same: that is no repetition. */
-#define HONEST_MS 5000
+/* What would tell or destroy something again, were it answered long after it was signed. */
 static struct err check_repetition(const struct call *call)
 {
     static const struct {
         route_handler *handler;
         int64_t grace_ms;
-    } rows[] = {{aws_decrypt, HONEST_MS},
-                {aws_data_key, HONEST_MS},
-                {aws_data_key_pair, HONEST_MS},
-                {aws_reencrypt, HONEST_MS},
+    } rows[] = {{aws_decrypt, AWS_HONEST_MS},
+                {aws_data_key, AWS_HONEST_MS},
+                {aws_data_key_pair, AWS_HONEST_MS},
+                {aws_reencrypt, AWS_HONEST_MS},
                 {aws_schedule_deletion, 0}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (call->route->handler == rows[i].handler) {

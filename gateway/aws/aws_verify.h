@@ -18,6 +18,8 @@
  * ERR_TOKEN_UNAVAILABLE when the secret cannot be opened now. `now` is unix ms, for expiry. */
 MUST_USE struct err aws_verify(const struct gateway *gateway, struct request *request, int64_t now,
                                struct bearer *out, enum auth_failure *out_kind);
+/* Clients that do the same twice within a second sign the same: that is no repetition. */
+#define AWS_HONEST_MS 5000
 /* Notes that a signed request was answered, for those whose repetition would do harm.
  * ERR_RATE_LIMITED when it was more than `grace_ms` before, on which AWS's clients sign anew.
  * Requests that are not signed have no such note. */

@@ -146,6 +146,14 @@ static struct err no_context(const struct call *call, const struct json_value *i
     return err_ok();
 }
 
+/* What was overheard is not opened again. */
+static struct err check(const struct call *call)
+{
+    bool opens = call->route->handler == xks_decrypt;
+    return opens ? aws_verify_once(call->gateway, &call->exchange->request, AWS_HONEST_MS)
+                 : err_ok();
+}
+
 static struct err reply_one(const struct batch *batch, const struct item *item)
 {
     struct json_writer writer = xks_begin(batch->call);
@@ -166,6 +174,7 @@ const struct dialect dialect_xks = {
     .find = find,
     .any_media_type = true,
     .context = no_context,
+    .check = check,
     .reply_one = reply_one,
     .reply_many = reply_many,
     .refuse = xks_refuse,

@@ -11,6 +11,7 @@ import sigv4
 from configured import MODULE, Configured
 from daemon import programs
 from gateway import Gateway, b64, unb64
+from leaping import Leaping
 
 ROOT = "/kms/xks/v1/"
 METADATA = {"awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice", "kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/x", "kmsOperation": "SomethingNew",
@@ -69,6 +70,17 @@ def test_round_trips(xks):
         made = xks.encrypt(plaintext, aad)
         assert len(unb64(made["initializationVector"])) == 12 and len(unb64(made["authenticationTag"])) == 16 and len(unb64(made["ciphertextMetadata"])) <= 20
         assert unb64(xks.do("keys/one/decrypt", opening(made, aad))["plaintext"]) == plaintext
+
+
+def test_what_was_overheard_is_not_opened_again():
+    with Leaping() as gateway:
+        gateway.key("xks/one", "aes-256-gcm")
+        xks = Xks(gateway)
+        signed, date = opening(xks.encrypt(b"secret")), sigv4.stamp()
+        answers = [xks.call("keys/one/decrypt", signed, date=date) for _ in range(2)]
+        gateway.leap(6)
+        answers += [xks.call("keys/one/decrypt", signed, date=date), xks.call("keys/one/metadata", date=date), xks.call("keys/one/metadata", date=date)]
+        assert [answer.status for answer in answers] == [200, 200, 429, 200, 200] and answers[2].json["errorName"] == "ThrottlingException"
 
 
 def test_the_integrity_value_is_over_all_that_is_kept(xks):
