@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a dialect costs: CPU of front and worker per request through Vault's API and AWS's, beside the native call that does the same.
 
-    scripts/bench dialects [--rounds 60] [--requests 200] [--json]
+    scripts/bench dialects [--rounds 80] [--requests 200] [--json]
 
 A round is one block of requests of each kind, in turn and on the same connections, and what is compared are the blocks of one round: a machine's moods last longer.
 The figures are medians over the rounds, with the quartiles of the differences. Must hold: at most 15 µs more. All requests are made and signed before their block,
@@ -119,7 +119,7 @@ def compare(client, row, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=80)
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
