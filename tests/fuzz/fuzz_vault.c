@@ -201,10 +201,14 @@ static void check_context(const struct json_value *object)
 {
     CLEANUP(json_clear) struct json made = {0};
     CLEANUP(buf_clear) struct buf canonical = {0};
+    CLEANUP(buf_clear) struct buf joined = {0};
     const struct json_value *context = object;
     const struct json_value *value = json_member(object, ASSOCIATED);
     struct span want = {0}, text = {0};
-    bool given = value != NULL && json_as_text(value, &want) && want.len > 0;
+    bool is_text = value != NULL && json_as_text(value, &want);
+    join_lines(want, &joined);
+    want = buf_span(&joined);
+    bool given = is_text && want.len > 0;
     struct err err = vault_context(object, &made, &context);
     if (err.code != ERR_OK || context == NULL) {
         assert(context == NULL && (err.code != ERR_OK || !given));
