@@ -186,21 +186,25 @@ struct err base64url_decode(struct span text, struct buf *out)
     return decode(&url, text, out);
 }
 
-struct err hex_encode(struct span bytes, struct buf *out)
+void hex_write(struct span bytes, uint8_t *out)
 {
     static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < bytes.len; i++) {
+        out[2 * i] = (uint8_t)digits[bytes.data[i] >> 4];
+        out[2 * i + 1] = (uint8_t)digits[bytes.data[i] & 0x0F];
+    }
+}
+
+struct err hex_encode(struct span bytes, struct buf *out)
+{
     ENSURE(bytes.len <= SIZE_MAX / 2, ERR_TOO_LARGE, "too many bytes for hex");
     uint8_t *at = NULL;
     TRY(buf_extend(out, bytes.len * 2, &at));
-    for (size_t i = 0; i < bytes.len; i++) {
-        *at++ = (uint8_t)digits[bytes.data[i] >> 4];
-        *at++ = (uint8_t)digits[bytes.data[i] & 0x0F];
-    }
+    hex_write(bytes, at);
     return err_ok();
 }
 
-/* 0 to 15, or 16 for a byte that is no digit. */
-static unsigned hex_value(uint8_t c)
+unsigned hex_value(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
         return (unsigned)(c - '0');

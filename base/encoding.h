@@ -13,6 +13,10 @@ MUST_USE struct err base64url_encode(struct span bytes, struct buf *out);
 MUST_USE struct err base64url_decode(struct span text, struct buf *out);
 /* Lower case; decoding takes both cases: ERR_INVALID_FIELD. */
 MUST_USE struct err hex_encode(struct span bytes, struct buf *out);
+/* Two digits for each byte, without an end. */
+void hex_write(struct span bytes, uint8_t *out);
+/* Of a digit in either case: 0 to 15; 16 for any other byte. */
+unsigned hex_value(uint8_t c);
 MUST_USE struct err hex_decode(struct span text, struct buf *out);
 /* Length of the standard encoding of len bytes. */
 size_t base64_encoded_len(size_t len);

@@ -4,11 +4,13 @@
 
 #include <assert.h>
 
+#include "base/encoding.h"
+
 #define QUERY_FIELDS_MAX 8
 
-static struct span cut_before(struct span *rest, uint8_t mark)
+struct span query_cut(struct span *rest, char mark)
 {
-    const uint8_t *at = rest->len == 0 ? NULL : memchr(rest->data, mark, rest->len);
+    const uint8_t *at = rest->len == 0 ? NULL : memchr(rest->data, (uint8_t)mark, rest->len);
     if (at == NULL) {
         struct span all = *rest;
         *rest = span_of(NULL, 0);
@@ -20,17 +22,6 @@ static struct span cut_before(struct span *rest, uint8_t mark)
     return head;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Takes one character off the front; -1 when its escape is broken. */
 static int next_character(struct span *text)
 {
@@ -38,12 +29,12 @@ static int next_character(struct span *text)
     size_t used = 1;
     int value = c == '+' ? ' ' : c;
     if (c == '%') {
-        int high = text->len >= 3 ? hex_digit(text->data[1]) : -1;
-        int low = text->len >= 3 ? hex_digit(text->data[2]) : -1;
-        if (high < 0 || low < 0) {
+        unsigned high = text->len >= 3 ? hex_value(text->data[1]) : 16;
+        unsigned low = text->len >= 3 ? hex_value(text->data[2]) : 16;
+        if (high > 15 || low > 15) {
             return -1;
         }
-        value = high * 16 + low;
+        value = (int)(high * 16 + low);
         used = 3;
     }
     *text = span_of(text->data + used, text->len - used);
@@ -69,7 +60,7 @@ static struct err read_pair(struct span pair, const struct query_field *fields, 
                             bool seen[QUERY_FIELDS_MAX])
 {
     struct span value = pair;
-    struct span name = cut_before(&value, '=');
+    struct span name = query_cut(&value, '=');
     for (size_t i = 0; i < count; i++) {
         if (span_is(name, fields[i].name)) {
             ENSURE(!seen[i], ERR_DUPLICATE_FIELD, "The parameter %s is given twice.",
@@ -86,7 +77,7 @@ struct err query_read(struct span query, const struct query_field *fields, size_
     bool seen[QUERY_FIELDS_MAX] = {false};
     assert(count <= QUERY_FIELDS_MAX);
     while (query.len > 0) {
-        struct span pair = cut_before(&query, '&');
+        struct span pair = query_cut(&query, '&');
         if (pair.len > 0) {
             TRY(read_pair(pair, fields, count, seen));
         }

@@ -12,6 +12,8 @@ struct query_field {
     size_t size; /* of out, with the NUL */
 };
 
+/* Cuts off what stands before the mark, and the mark; all of it when there is none. */
+struct span query_cut(struct span *rest, char mark);
 /* ERR_UNKNOWN_FIELD, ERR_DUPLICATE_FIELD, ERR_INVALID_FIELD for a value that is too long, badly
  * escaped, or not printable ASCII. At most 8 fields. */
 MUST_USE struct err query_read(struct span query, const struct query_field *fields, size_t count);

@@ -7,9 +7,9 @@
 #include "gateway/aws/aws.h"
 #include "gateway/aws/aws_shape.h"
 #include "gateway/aws/aws_verify.h"
+#include "gateway/query.h"
 
 #define SERVICE "TrentService."
-#define TARGET  "X-Amz-Target="
 
 /* clang-format off */
 #define KEY_ROUTE(name, operation, handler) \
@@ -70,14 +70,10 @@ static struct span target_of(const struct request *request)
         return request->amz_target;
     }
     while (query.len > 0) {
-        const uint8_t *end = memchr(query.data, '&', query.len);
-        struct span pair =
-            span_of(query.data, end != NULL ? (size_t)(end - query.data) : query.len);
-        if (span_starts(pair, TARGET)) {
-            return span_of(pair.data + sizeof(TARGET) - 1, pair.len - (sizeof(TARGET) - 1));
+        struct span pair = query_cut(&query, '&');
+        if (span_is(query_cut(&pair, '='), "X-Amz-Target")) {
+            return pair;
         }
-        size_t skip = pair.len < query.len ? pair.len + 1 : pair.len;
-        query = span_of(query.data + skip, query.len - skip);
     }
     return span_of(NULL, 0);
 }

@@ -1,6 +1,7 @@
 /* The canonical request, and whether a key signed it. */
 #include <assert.h>
 
+#include "base/encoding.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "gateway/aws/sigv4_inner.h"
@@ -45,15 +46,11 @@ static void lay_character(struct page *page, char c)
 
 static void lay_sha256(struct page *page, struct span bytes)
 {
-    static const char digits[] = "0123456789abcdef";
     uint8_t digest[DIGEST_MAX];
-    char hex[HEX_LEN];
+    uint8_t hex[HEX_LEN];
     digest_of(DIGEST_SHA256, bytes, digest);
-    for (size_t i = 0; i < SHA256_LEN; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 0x0f];
-    }
-    lay(page, span_of((const uint8_t *)hex, sizeof(hex)));
+    hex_write(span_of(digest, SHA256_LEN), hex);
+    lay(page, span_of(hex, sizeof(hex)));
 }
 
 static struct span page_from(const struct page *page, size_t from)

@@ -18,24 +18,15 @@ static bool is_unreserved(uint8_t c)
            c == '_' || c == '.' || c == '~';
 }
 
-static int digit_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    uint8_t small = c | 0x20;
-    return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
-
 /* Cuts one byte off, plain or as %XX. */
 static struct err take_byte(struct span *rest, uint8_t *out)
 {
     size_t skip = rest->data[0] == '%' ? 3 : 1;
     *out = rest->data[0];
     if (skip == 3) {
-        int high = rest->len >= skip ? digit_of(rest->data[1]) : -1;
-        int low = rest->len >= skip ? digit_of(rest->data[2]) : -1;
-        if (high < 0 || low < 0) {
+        unsigned high = rest->len >= skip ? hex_value(rest->data[1]) : 16;
+        unsigned low = rest->len >= skip ? hex_value(rest->data[2]) : 16;
+        if (high > 15 || low > 15) {
             return sigv4_refuse("The query is not percent-encoded.");
         }
         *out = (uint8_t)(high * 16 + low);

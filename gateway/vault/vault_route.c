@@ -3,6 +3,7 @@
  * Doubled slashes count as one, PUT is POST, and LIST is its own method or GET with a true `list`,
  * because the clients differ. The first route whose segments fit is taken. */
 #include "base/mem.h"
+#include "gateway/query.h"
 #include "gateway/vault/vault.h"
 
 #define ROOT "/v1/"
@@ -213,16 +214,10 @@ struct span vault_parameter(const struct request *request, const char *name)
 {
     struct span rest = request->query, value = {0};
     while (rest.len > 0) {
-        const uint8_t *end = memchr(rest.data, '&', rest.len);
-        size_t len = end != NULL ? (size_t)(end - rest.data) : rest.len;
-        const uint8_t *equals = memchr(rest.data, '=', len);
-        size_t name_len = equals != NULL ? (size_t)(equals - rest.data) : len;
-        if (span_is(span_of(rest.data, name_len), name)) {
-            size_t skip = equals != NULL ? name_len + 1 : len;
-            value = span_of(rest.data + skip, len - skip);
+        struct span pair = query_cut(&rest, '&');
+        if (span_is(query_cut(&pair, '='), name)) {
+            value = pair;
         }
-        size_t used = end != NULL ? len + 1 : len;
-        rest = span_of(rest.data + used, rest.len - used);
     }
     return value;
 }
