@@ -70,6 +70,10 @@ MUST_USE struct err aws_reply_metadata(struct call *call, const struct key *key)
 MUST_USE struct err aws_reply_nothing(struct call *call);
 /* `"KeyId":ARN` of the call's key. */
 void aws_put_key_id(const struct call *call, struct json_writer *writer);
+/* The member of the input that is an encryption context, in its canonical form; null is none.
+ * Errors of context_canonical. */
+MUST_USE struct err aws_read_context(const struct json_value *input, const char *member,
+                                     struct buf *out);
 /* Makes `text` the body, as a native handler reads it. */
 MUST_USE struct err aws_take_body(struct call *call, struct span text);
 /* ERR_DRY_RUN when the request says so: call it when all is checked that can be. */

@@ -7,7 +7,6 @@
 #include "gateway/aws/aws.h"
 #include "gateway/ops/choice.h"
 #include "gateway/ops/cipher.h"
-#include "gateway/ops/context.h"
 #include "gateway/ops/data_ops.h"
 #include "gateway/ops/verbs.h"
 
@@ -17,17 +16,16 @@
 static struct err read_common(const struct batch *batch, struct item *item)
 {
     struct span algorithm = {0};
-    const struct json_value *context = json_member(item->object, "EncryptionContext");
     const struct loose_field fields[] = {
         {"EncryptionAlgorithm", LOOSE_TEXT, 0, &algorithm, NULL},
     };
     const struct key *key = batch->call->key;
     TRY(loose_read(item->object, fields, ARRAY_LEN(fields)));
     TRY(aws_check_encryption_algorithm(batch->call->gateway, key, algorithm));
-    bool has_context = context != NULL && json_is(context, JSON_ANY);
-    ENSURE(!has_context || key->purpose == PURPOSE_ENCRYPT || json_count(context) == 0,
-           ERR_INVALID_FIELD, "EncryptionContext is not supported by this key.");
-    return context_canonical_wide(has_context ? context : NULL, &item->context);
+    TRY(aws_read_context(item->object, "EncryptionContext", &item->context));
+    ENSURE(item->context.len == 0 || key->purpose == PURPOSE_ENCRYPT, ERR_INVALID_FIELD,
+           "EncryptionContext is not supported by this key.");
+    return err_ok();
 }
 
 /* --- Encrypt --- */

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "gateway/aws/aws.h"
 #include "gateway/ops/choice.h"
-#include "gateway/ops/context.h"
 #include "gateway/ops/verbs.h"
 
 static void free_key(EVP_PKEY **key)
@@ -73,7 +72,6 @@ static struct err write_pair(EVP_PKEY *key, struct buf *out_private, struct buf 
 static struct err read_pair(struct batch *batch, struct item *item)
 {
     struct span spec = {0};
-    const struct json_value *context = json_member(item->object, "EncryptionContext");
     const struct key *key = batch->call->key;
     const struct loose_field field = {"KeyPairSpec", LOOSE_TEXT, 0, &spec, NULL};
     TRY(choice_purpose(batch->call, PURPOSE_ENCRYPT));
@@ -81,8 +79,7 @@ static struct err read_pair(struct batch *batch, struct item *item)
     ENSURE(!item->shown || key->facts.approval.m == 0, ERR_APPROVAL_REQUIRED,
            "What this key protects is revealed with the approval of %u people only.",
            key->facts.approval.m);
-    bool has = context != NULL && json_is(context, JSON_ANY);
-    TRY(context_canonical_wide(has ? context : NULL, &item->context));
+    TRY(aws_read_context(item->object, "EncryptionContext", &item->context));
     ENSURE(!span_is(spec, "SM2"), ERR_UNSUPPORTED_BY_TOKEN, "Pairs of SM2 are not made here.");
     TRY(aws_refuse_dry(item->object));
     CLEANUP(free_key) EVP_PKEY *pair = make_pair(spec);

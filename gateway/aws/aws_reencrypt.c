@@ -8,7 +8,6 @@
 #include "gateway/aws/aws.h"
 #include "gateway/ops/choice.h"
 #include "gateway/ops/cipher.h"
-#include "gateway/ops/context.h"
 #include "gateway/ops/use_note.h"
 
 const struct route aws_reencrypt_target = {METHOD_POST,  "ReEncrypt", NULL,      "rewrap",
@@ -25,13 +24,6 @@ static void target_clear(struct target *target)
 {
     key_release(target->key);
     buf_clear(&target->context);
-}
-
-static struct err read_context(const struct call *call, const char *member, struct buf *out)
-{
-    const struct json_value *context = json_member(call->json.root, member);
-    bool has = context != NULL && json_is(context, JSON_ANY);
-    return context_canonical_wide(has ? context : NULL, out);
 }
 
 static struct err check_context(const struct key *key, const struct buf *context)
@@ -72,7 +64,7 @@ static struct err read_source(struct batch *batch, struct item *item)
     TRY(loose_read(call->json.root, &field, 1));
     item_digest(item, buf_span(&item->input));
     TRY(check_algorithm(call, call->key, "SourceEncryptionAlgorithm"));
-    TRY(read_context(call, "SourceEncryptionContext", &item->context));
+    TRY(aws_read_context(call->json.root, "SourceEncryptionContext", &item->context));
     TRY(check_context(call->key, &item->context));
     TRY(aws_check_key_of(call, buf_span(&item->input)));
     return cipher_read_blob(batch, item, BLOBS_ANY);
@@ -92,7 +84,7 @@ static struct err find_target(struct call *call, struct target *out)
     struct span id = {0};
     const struct loose_field field = {"DestinationKeyId", LOOSE_TEXT, 0, &id, NULL};
     TRY(loose_read(call->json.root, &field, 1));
-    TRY(read_context(call, "DestinationEncryptionContext", &out->context));
+    TRY(aws_read_context(call->json.root, "DestinationEncryptionContext", &out->context));
     out->key = aws_resolve(call->gateway, id);
     out->call = *call;
     out->call.route = &aws_reencrypt_target;

@@ -5,6 +5,7 @@
 #include "gateway/aws/aws_verify.h"
 #include "gateway/aws/sigv4.h"
 #include "gateway/caller.h"
+#include "gateway/ops/context.h"
 #include "gateway/problem.h"
 
 #define CONTENT_TYPE "application/x-amz-json-1.1"
@@ -42,6 +43,13 @@ struct err aws_take_body(struct call *call, struct span text)
 {
     json_clear(&call->json);
     return json_parse(text, &call->json);
+}
+
+struct err aws_read_context(const struct json_value *input, const char *member, struct buf *out)
+{
+    const struct json_value *context = json_member(input, member);
+    bool has = context != NULL && json_is(context, JSON_ANY);
+    return context_canonical_wide(has ? context : NULL, out);
 }
 
 struct err aws_refuse_dry(const struct json_value *object)

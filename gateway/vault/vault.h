@@ -54,7 +54,9 @@ MUST_USE struct err vault_text_parse(struct span text, uint32_t *out_version,
 
 /* --- answering --- */
 
-/* Starts the reply: the envelope up to the open object `data`. */
+/* Starts the reply: the envelope, open, up to where `data` stands. */
+struct json_writer vault_envelope(struct call *call);
+/* The same, and the open object `data`. */
 struct json_writer vault_begin(struct call *call);
 /* Closes `data` and the envelope; `warning` may be NULL. */
 MUST_USE struct err vault_end(const struct call *call, struct json_writer *writer,

@@ -9,7 +9,7 @@
 
 /* --- the envelope --- */
 
-struct json_writer vault_begin(struct call *call)
+struct json_writer vault_envelope(struct call *call)
 {
     struct json_writer writer = call_reply_json(call, 200);
     json_begin_object(&writer, NULL);
@@ -17,6 +17,12 @@ struct json_writer vault_begin(struct call *call)
     json_put_text(&writer, "lease_id", "");
     json_put_flag(&writer, "renewable", false);
     json_put_integer(&writer, "lease_duration", 0);
+    return writer;
+}
+
+struct json_writer vault_begin(struct call *call)
+{
+    struct json_writer writer = vault_envelope(call);
     json_begin_object(&writer, "data");
     return writer;
 }

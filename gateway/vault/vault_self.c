@@ -61,12 +61,7 @@ struct err vault_renew_self(struct call *call)
 {
     struct bearer bearer = {0};
     (void)find_bearer(call, &bearer);
-    struct json_writer writer = call_reply_json(call, 200);
-    json_begin_object(&writer, NULL);
-    json_put_text(&writer, "request_id", call->exchange->request.id);
-    json_put_text(&writer, "lease_id", "");
-    json_put_flag(&writer, "renewable", false);
-    json_put_integer(&writer, "lease_duration", 0);
+    struct json_writer writer = vault_envelope(call);
     json_put_null(&writer, "data");
     json_put_null(&writer, "wrap_info");
     json_begin_array(&writer, "warnings");
