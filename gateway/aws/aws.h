@@ -36,9 +36,9 @@ const char *aws_key_usage(enum purpose purpose);
 /* `ECDSA_SHA_256` and the like, of what the key does; the one that is its default first. */
 void aws_put_algorithms(const struct gateway *gateway, struct json_writer *writer,
                         const struct key *key);
-/* What grants are asked about when no key has this id: the name that an alias would stand for,
- * which a caller with a grant on it may know to be free; else the id itself. */
-struct span aws_alias_target(const struct gateway *gateway, struct span id);
+/* What grants are asked about: the key's name; when there is none, the name that the id's alias
+ * would stand for, which a caller with a grant on it may know to be free; else the id itself. */
+struct span aws_target(const struct gateway *gateway, const struct key *key, struct span id);
 /* SYMMETRIC_DEFAULT, or the OAEP that the key's token does; NULL while that is not known. */
 const char *aws_encryption_algorithm(const struct gateway *gateway, const struct key *key);
 /* Whether `name`, which may be empty, is that: ERR_UNSUPPORTED_OPERATION, ERR_TOKEN_UNAVAILABLE. */

@@ -181,8 +181,7 @@ static struct err find_key(struct call *call)
     struct span id = {0};
     TRY(key_named(call, &id));
     call->key = aws_resolve(call->gateway, id);
-    call->target =
-        call->key != NULL ? span_text(call->key->name) : aws_alias_target(call->gateway, id);
+    call->target = aws_target(call->gateway, call->key, id);
     return err_ok();
 }
 

@@ -177,8 +177,11 @@ const struct key *aws_resolve(const struct gateway *gateway, struct span id)
     return uuid_parse(text, &uuid).code == ERR_OK ? keystore_find_id(gateway->store, uuid) : NULL;
 }
 
-struct span aws_alias_target(const struct gateway *gateway, struct span id)
+struct span aws_target(const struct gateway *gateway, const struct key *key, struct span id)
 {
+    if (key != NULL) {
+        return span_text(key->name);
+    }
     struct span resource = span_starts(id, ARN) ? resource_of(gateway, id) : id;
     return span_starts(resource, ALIAS) ? after(resource, ALIAS) : id;
 }

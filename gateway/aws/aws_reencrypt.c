@@ -89,7 +89,7 @@ static struct err find_target(struct call *call, struct target *out)
     out->call = *call;
     out->call.route = &aws_reencrypt_target;
     out->call.key = out->key;
-    out->call.target = out->key != NULL ? span_text(out->key->name) : id;
+    out->call.target = aws_target(call->gateway, out->key, id);
     return err_ok();
 }
 

@@ -394,6 +394,15 @@ def test_a_policy_that_says_nothing(aws):
         assert "Policy" in aws.refused("UnsupportedOperationException", "CreateKey", {"Policy": policy})
 
 
+def test_who_has_a_grant_on_a_name_is_told_that_it_is_free(aws):
+    """cosign asks before it makes a key, and a client that moves data is told the same."""
+    mover = aws.caller("mover", "read", "decrypt", "encrypt")
+    blob = aws.do("Encrypt", {"KeyId": alias(AES), "Plaintext": b64(b"x")}, mover)["CiphertextBlob"]
+    for name, exception in ((alias("app/prod/free"), "NotFoundException"), (alias("elsewhere/free"), "AccessDeniedException"), (NOBODY, "AccessDeniedException")):
+        aws.refused(exception, "DescribeKey", {"KeyId": name}, mover)
+        aws.refused(exception, "ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": name}, mover)
+
+
 def seen(aws, operation, body, credentials):
     """All of an answer but its time."""
     data = json.dumps(body).encode()
