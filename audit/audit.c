@@ -44,6 +44,19 @@ static bool may_queue(struct audit *audit)
     return tries;
 }
 
+/* Under the lock. A thread that gathers has nothing to do before the last announced record is
+ * there, or its time is over. */
+static void wake_writer(struct audit *audit)
+{
+    bool wake = audit->gathering ? writer_has_gathered(audit)
+                                 : audit->sleeping && audit->queue.first != NULL;
+    if (wake) {
+        audit->sleeping = false;
+        audit->gathering = false;
+        sync_wake_one(&audit->wake);
+    }
+}
+
 static bool enqueue(struct audit *audit, struct entry *entry)
 {
     sync_lock(&audit->mutex);
@@ -51,13 +64,23 @@ static bool enqueue(struct audit *audit, struct entry *entry)
     if (queued) {
         entries_push(&audit->queue, entry);
         audit->waiting++;
-        if (audit->sleeping) {
-            audit->sleeping = false;
-            sync_wake_one(&audit->wake);
-        }
     }
+    wake_writer(audit);
     sync_unlock(&audit->mutex);
     return queued;
+}
+
+void audit_announce(struct audit *audit)
+{
+    atomic_fetch_add_explicit(&audit->announced, 1, memory_order_relaxed);
+}
+
+void audit_withdraw(struct audit *audit)
+{
+    sync_lock(&audit->mutex);
+    atomic_fetch_sub_explicit(&audit->announced, 1, memory_order_relaxed);
+    wake_writer(audit);
+    sync_unlock(&audit->mutex);
 }
 
 void audit_submit(struct audit *audit, const struct audit_record *record, audit_release *release,
@@ -69,6 +92,9 @@ void audit_submit(struct audit *audit, const struct audit_record *record, audit_
     entry->release = release;
     entry->arg = arg;
     struct err err = record_write_tail(record, &entry->tail);
+    if (record->announced) {
+        atomic_fetch_sub_explicit(&audit->announced, 1, memory_order_relaxed);
+    }
     if (err.code != ERR_OK) { /* our own bug; fails closed */
         log_error("audit", "a record was not made: %s", err.detail);
     }
@@ -154,6 +180,7 @@ bool audit_wait_head(struct audit *audit, uint64_t size, int64_t deadline_ns, st
 {
     sync_lock(&audit->mutex);
     bool in_time = true;
+    audit->awaited = size;
     while (audit->head.size < size && !audit->woken && in_time) {
         in_time = sync_wait(&audit->grown, &audit->mutex, deadline_ns);
     }
@@ -226,6 +253,7 @@ struct err audit_open_with(const struct audit_config *config, const struct disk_
     audit->file_max = config->file_max > 0 ? config->file_max : LOG_FILE_MAX_DEFAULT;
     audit->daily = config->daily;
     audit->queue_max = config->queue_max > 0 ? config->queue_max : QUEUE_DEFAULT;
+    audit->gather_ns = WRITER_GATHER_NS;
     audit->writable = true;
     buf_init(&audit->bytes, WRITER_BATCH_MAX + 2 * RECORD_LINE_MAX);
     sync_init(&audit->mutex, &audit->wake);

@@ -50,6 +50,7 @@ struct audit_record {
     uint32_t items_failed;
     int64_t microseconds; /* from the whole request read to the record made */
     struct span detail;   /* extra JSON members, already JSON object text, or empty */
+    bool announced;       /* audit_announce was called for it */
 };
 
 /* Called once per submitted record, from the writer's thread: `err` is ok when the record is
@@ -62,6 +63,11 @@ typedef void audit_release(void *arg, const struct err *err, uint64_t seq);
 MUST_USE struct err audit_open(const struct audit_config *config, struct audit **out);
 /* Writes what waits, stops the writer, closes. Takes NULL. */
 void audit_close(struct audit *audit);
+/* A request has begun whose record is soon to come. The writer gathers those that are under way,
+ * for a moment, so that one sync serves them all; alone, a record never waits. Exactly one
+ * audit_submit with `announced`, or audit_withdraw, follows. */
+void audit_announce(struct audit *audit);
+void audit_withdraw(struct audit *audit);
 /* Queues the record and returns; `release(arg, …)` follows exactly once, perhaps before this
  * returns. */
 void audit_submit(struct audit *audit, const struct audit_record *record, audit_release *release,
@@ -91,7 +97,7 @@ void audit_status(struct audit *audit, struct audit_status *out);
 /* The tree over all durable records. */
 void audit_head(struct audit *audit, struct tree_head *out);
 /* Waits until the tree has at least `size` records or the deadline passes; the head then. False
- * when it has fewer. */
+ * when it has fewer. For one thread. */
 bool audit_wait_head(struct audit *audit, uint64_t size, int64_t deadline_ns,
                      struct tree_head *out);
 /* Wakes audit_wait_head early, once: for stopping. */

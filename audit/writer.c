@@ -1,8 +1,9 @@
 /* The writer: one thread that makes records durable in batches and only then releases them.
  *
  * It takes the whole queue, numbers the lines, writes them at once, syncs once and releases each.
- * Batches grow by themselves while a sync runs; there is no timer. The lock is never held over the
- * disk or a release.
+ * Batches grow by themselves while a sync runs, and wait a moment for records that were announced
+ * (as PostgreSQL's commit_delay with its siblings). The lock is never held over the disk or a
+ * release.
  *
  * When a batch cannot be written, it and all that waits is refused. A later submit tries again, or,
  * with no traffic, the thread does. The first record after an outage says so (`audit-resumed`), and
@@ -37,7 +38,7 @@ void writer_publish(struct audit *audit)
         audit->folders[i].durable_seq = sink->files.next_seq - 1;
         audit->folders[i].failures = sink->failures;
     }
-    if (grew) {
+    if (grew && head.size >= audit->awaited) {
         sync_wake_all(&audit->grown);
     }
     sync_unlock(&audit->mutex);
@@ -61,6 +62,27 @@ static int64_t idle_ms(const struct audit *audit, bool fill_on)
     return trouble ? WRITER_RETRY_IDLE_MS : WRITER_IDLE_MS;
 }
 
+bool writer_has_gathered(const struct audit *audit)
+{
+    return atomic_load_explicit(&audit->announced, memory_order_relaxed) <= 0 ||
+           audit->queue.count >= WRITER_GATHER_MAX || audit->stopping || !audit->writable;
+}
+
+/* Under the lock: lets those come that were announced. */
+static void gather_announced(struct audit *audit)
+{
+    if (audit->queue.first == NULL) {
+        return;
+    }
+    int64_t until = audit->queue.first->queued_ns + audit->gather_ns;
+    bool in_time = true;
+    while (in_time && !writer_has_gathered(audit)) {
+        audit->gathering = true;
+        in_time = sync_wait(&audit->wake, &audit->mutex, until);
+    }
+    audit->gathering = false;
+}
+
 /* Waits for records and takes all; an empty batch means: try the disk by yourself. False when the
  * audit stops and nothing waits. */
 static bool next_batch(struct audit *audit, bool fill_on, struct entries *out)
@@ -73,6 +95,7 @@ static bool next_batch(struct audit *audit, bool fill_on, struct entries *out)
         timed_out = !sync_wait(&audit->wake, &audit->mutex, deadline);
         audit->sleeping = false;
     }
+    gather_announced(audit);
     entries_append(out, &audit->queue);
     audit->batch_ns = out->first == NULL ? 0 : out->first->queued_ns;
     bool stop = audit->stopping && out->first == NULL;

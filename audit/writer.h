@@ -2,6 +2,8 @@
 #ifndef HSMGATE_AUDIT_WRITER_H
 #define HSMGATE_AUDIT_WRITER_H
 
+#include <stdatomic.h>
+
 #include "audit/entry.h"
 #include "audit/sinks.h"
 #include "base/sync.h"
@@ -11,6 +13,10 @@
 #define WRITER_RETRY_MS      100
 #define WRITER_RETRY_IDLE_MS 1000
 #define WRITER_IDLE_MS       60000
+/* A sync costs the processor as much as a request does, so a record waits a little for others that
+ * are under way, unless so many are there. */
+#define WRITER_GATHER_MAX 64
+#define WRITER_GATHER_NS  INT64_C(500000)
 /* A write begins no further line over this size. */
 #define WRITER_BATCH_MAX ((size_t)1 << 20)
 
@@ -27,8 +33,11 @@ struct audit {
     /* fixed after open */
     size_t queue_max;
     uint64_t file_max; /* a batch that would end over this size begins a new file */
+    int64_t gather_ns;
     bool daily;
     pthread_t thread;
+
+    _Atomic int64_t announced; /* records that are soon to come */
 
     /* of the one thread that stores checkpoints */
     int64_t history_ns; /* not another one into the history before; 0: none yet */
@@ -40,12 +49,14 @@ struct audit {
     struct entries queue;
     struct entries pool;
     size_t waiting; /* queued, or in the batch at hand; not those being released */
-    bool sleeping;  /* the thread waits on `wake` */
+    bool sleeping;  /* the thread waits on `wake`, for any record */
+    bool gathering; /* it waits for those that were announced */
     bool stopping;
     bool writable;
     int64_t retry_ns; /* while not writable: the next submit that may try */
     int64_t batch_ns; /* when the oldest record of the batch at hand was queued; 0: no batch */
     bool woken;       /* audit_wake was called */
+    uint64_t awaited; /* by audit_wait_head: it need not be woken for less */
     struct tree_head head;
     struct sink_status {
         bool in_step;
@@ -67,6 +78,8 @@ void *writer_run(void *audit);
 /* A folder that has every durable record, for readers in other threads: its number never changes.
  */
 int writer_folder(struct audit *audit);
+/* Under the lock: nothing that was announced is still to come, or enough has. */
+bool writer_has_gathered(const struct audit *audit);
 /* ERR_AUDIT_UNAVAILABLE, as callers get it. */
 struct err writer_unavailable(void);
 

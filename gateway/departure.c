@@ -191,6 +191,7 @@ void departure_start(const struct call *call, const struct err *err)
                                                                        : DEPARTURE_UNROUTED,
                                   .token = token_of(call, err)};
     if (call->route != NULL && call->route->access == ACCESS_HEALTH) {
+        audit_withdraw(call->gateway->audit);
         send_counted(&departure);
         return;
     }
@@ -211,5 +212,6 @@ void departure_start(const struct call *call, const struct err *err)
     record.outcome = err->code == ERR_OK ? "ok" : outcome_of(problem_status(err->code));
     record.code = err->code != ERR_OK ? span_text(err_word(err->code)) : span_of(NULL, 0);
     record.microseconds = (clock_mono_ns() - exchange->request.arrived_ns) / 1000;
+    record.announced = true;
     audit_submit(call->gateway->audit, &record, released, mem_copy(&departure, sizeof(departure)));
 }

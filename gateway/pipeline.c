@@ -224,6 +224,7 @@ void pipeline_run(void *gateway, struct exchange *exchange)
                         .wall_ms = clock_wall_ms(),
                         .deadline_ns = exchange->request.deadline_ns};
     struct err err = err_ok();
+    audit_announce(call.gateway->audit);
     for (size_t i = 0; i < ARRAY_LEN(stages) && err.code == ERR_OK; i++) {
         err = stages[i](&call);
     }

@@ -56,6 +56,75 @@ static void what_waits_shares_one_sync(void **state)
     collector_clear(&collector);
 }
 
+/* Such a log waits for what is announced until it is there. */
+static struct audit *open_patient(const char *folder)
+{
+    struct audit *audit = open_log(folder, 1000, FILE_MAX);
+    audit->gather_ns = INT64_C(3600000000000);
+    return audit;
+}
+
+static void submit_announced(struct audit *audit, struct collector *collector)
+{
+    struct audit_record record = record_with_id("announced");
+    record.announced = true;
+    audit_submit(audit, &record, collector_release, collector);
+}
+
+static void what_is_announced_shares_one_sync(void **state)
+{
+    struct audit *audit = open_patient(*state);
+    struct collector collector;
+    struct audit_status status;
+    collector_init(&collector);
+    for (unsigned i = 0; i < 3; i++) {
+        audit_announce(audit);
+    }
+    submit_announced(audit, &collector);
+    submit_many(audit, &collector, 1); /* this one was not announced, and waits with it */
+    submit_announced(audit, &collector);
+    assert_int_equal(collector.count, 0);
+    submit_announced(audit, &collector);
+    collector_await(&collector, 4);
+    audit_status(audit, &status);
+    assert_int_equal(status.syncs, 1);
+    submit_many(audit, &collector, 1); /* nothing is announced any more */
+    collector_await(&collector, 5);
+    audit_close(audit);
+    collector_clear(&collector);
+}
+
+static void nobody_waits_for_what_was_withdrawn(void **state)
+{
+    struct audit *audit = open_patient(*state);
+    struct collector collector;
+    collector_init(&collector);
+    audit_announce(audit);
+    audit_announce(audit);
+    submit_announced(audit, &collector);
+    assert_int_equal(collector.count, 0);
+    audit_withdraw(audit);
+    collector_await(&collector, 1);
+    audit_announce(audit);
+    audit_announce(audit);
+    submit_announced(audit, &collector);
+    audit_close(audit); /* nor at the end */
+    collector_await(&collector, 2);
+    collector_clear(&collector);
+}
+
+static void a_record_waits_for_others_a_moment_only(void **state)
+{
+    struct audit *audit = open_log(*state, 1000, FILE_MAX);
+    struct collector collector;
+    collector_init(&collector);
+    audit_announce(audit); /* and never comes */
+    submit_many(audit, &collector, 1);
+    collector_await(&collector, 1);
+    audit_close(audit);
+    collector_clear(&collector);
+}
+
 static void a_full_queue_refuses_at_once(void **state)
 {
     struct audit *audit = open_log(*state, 3, FILE_MAX);
@@ -205,6 +274,9 @@ static void closing_nothing_is_fine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_FOLDER(what_is_announced_shares_one_sync),
+        WITH_FOLDER(nobody_waits_for_what_was_withdrawn),
+        WITH_FOLDER(a_record_waits_for_others_a_moment_only),
         WITH_FOLDER(records_come_out_in_order),
         WITH_FOLDER(what_waits_shares_one_sync),
         WITH_FOLDER(a_full_queue_refuses_at_once),
