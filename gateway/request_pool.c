@@ -28,6 +28,7 @@ struct request_pool {
     size_t head; /* the oldest */
     size_t waiting;
     unsigned idle;    /* threads that wait for an exchange */
+    bool waking;      /* one of them has been called, and is not here yet */
     int64_t empty_ns; /* when the ring was last seen empty */
     bool closing;
     pthread_t *threads;
@@ -75,6 +76,16 @@ struct task {
     struct exchange *refuse;
 };
 
+/* Calls a thread for what waits, unless one is on its way: that one calls the next if it has to. So
+ * a thread that is about to be free finds work, and no thread wakes up for nothing. True: the caller
+ * must wake one when it has let the mutex go. */
+static bool call_thread(struct request_pool *pool)
+{
+    bool call = pool->waiting > 0 && pool->idle > 0 && !pool->waking;
+    pool->waking = pool->waking || call;
+    return call;
+}
+
 static struct task wait_task(struct request_pool *pool)
 {
     struct task task = {0};
@@ -83,6 +94,7 @@ static struct task wait_task(struct request_pool *pool)
         pool->idle++;
         (void)sync_wait(&pool->filled, &pool->mutex, clock_deadline(IDLE_WAIT_MS));
         pool->idle--;
+        pool->waking = false;
     }
     if (pool->waiting > 0) {
         int64_t now_ns = clock_mono_ns();
@@ -90,7 +102,11 @@ static struct task wait_task(struct request_pool *pool)
         task.run = task.refuse == NULL ? take_next(pool, now_ns) : NULL;
         pool->empty_ns = pool->waiting == 0 ? now_ns : pool->empty_ns;
     }
+    bool call = call_thread(pool);
     sync_unlock(&pool->mutex);
+    if (call) {
+        sync_wake_one(&pool->filled);
+    }
     return task;
 }
 
@@ -126,7 +142,8 @@ struct request_pool *request_pool_open(const struct request_pool_config *config)
 }
 
 /* Adds it when there is room, and takes one out whose time is over. */
-static bool add(struct request_pool *pool, struct exchange *exchange, struct exchange **out_expired)
+static bool add(struct request_pool *pool, struct exchange *exchange, bool *out_call,
+                struct exchange **out_expired)
 {
     sync_lock(&pool->mutex);
     if (pool->waiting == 0) {
@@ -139,6 +156,7 @@ static bool add(struct request_pool *pool, struct exchange *exchange, struct exc
         pool->ring[(pool->head + pool->waiting) % pool->config.queue_max] = exchange;
         pool->waiting++;
     }
+    *out_call = call_thread(pool);
     sync_unlock(&pool->mutex);
     return room;
 }
@@ -146,8 +164,9 @@ static bool add(struct request_pool *pool, struct exchange *exchange, struct exc
 bool request_pool_submit(struct request_pool *pool, struct exchange *exchange)
 {
     struct exchange *expired = NULL;
-    bool room = add(pool, exchange, &expired);
-    if (room) {
+    bool call = false;
+    bool room = add(pool, exchange, &call, &expired);
+    if (call) {
         sync_wake_one(&pool->filled);
     }
     if (expired != NULL) { /* even if no thread comes by for a while */
