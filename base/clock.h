@@ -9,6 +9,8 @@
 int64_t clock_wall_ms(void);
 /* Nanoseconds on the monotonic clock. */
 int64_t clock_mono_ns(void);
+/* Nanoseconds that the calling thread has been running. */
+int64_t clock_thread_ns(void);
 /* mono now + milliseconds: a deadline in monotonic nanoseconds. */
 int64_t clock_deadline(int64_t milliseconds);
 /* Milliseconds left to a deadline, 0 when it has passed. */

@@ -3,6 +3,7 @@
 #define HSMGATE_BASE_SYNC_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,14 @@ void sync_unlock(pthread_mutex_t *mutex);
 bool sync_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline_ns);
 void sync_wake_one(pthread_cond_t *condition);
 void sync_wake_all(pthread_cond_t *condition);
+/* A gate for one thread to wait at, opened once by another, which touches nothing of it afterwards:
+ * the waiting thread may free it as soon as it is through. Zeroed: closed. */
+struct sync_gate {
+    _Atomic uint32_t state;
+};
+void sync_gate_open(struct sync_gate *gate);
+/* False when the monotonic deadline (ns) passed first. */
+bool sync_gate_wait(struct sync_gate *gate, int64_t deadline_ns);
 /* Starts a named, joinable thread with all signals blocked; aborts when the system has none left.
  */
 pthread_t sync_thread(const char *name, void *(*run)(void *), void *arg);

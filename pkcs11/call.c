@@ -176,11 +176,13 @@ static struct attempt try_once(struct call *call)
     struct frame_head head = {
         .kind = call->kind, .op = call->op, .deadline_ms = (uint32_t)worker_ms};
     struct channel *channel = call->lease.channel;
+    int64_t sent_ns = clock_mono_ns();
     struct err err = channel_exchange(channel, &head, call->items, call->count,
                                       clock_deadline(time_ms), &call->reply);
     if (err.code != ERR_OK) {
         return judge_failure(call, &times, &err);
     }
+    call->took_ns = clock_mono_ns() - sent_ns;
     call->replies = channel->items;
     call->body = buf_span(&channel->in);
     return judge_reply(call);

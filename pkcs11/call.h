@@ -22,6 +22,7 @@ struct call {
     struct frame_head reply;
     const struct frame_item *replies; /* reply.count of them, until call_end */
     struct span body;                 /* likewise */
+    int64_t took_ns; /* from the sending of the last request to its reply; 0: none came */
     unsigned attempts;
     struct lease lease;
 };

@@ -50,7 +50,7 @@ static uint8_t *put_head(uint8_t *place, const struct frame_head *head, size_t c
     place = put_u8(place, head->kind);
     place = put_u8(place, head->op);
     place = put_u8(place, head->class);
-    place = put_u8(place, 0);
+    place = put_u8(place, head->share);
     place = put_u32(place, (uint32_t)count);
     place = put_u32(place, (uint32_t)body);
     place = put_u32(place, head->deadline_ms);
@@ -119,7 +119,6 @@ struct err frame_decode_head(struct span bytes, struct frame_head *out)
            head[4]);
     ENSURE(head[5] < TOKEN_OP_COUNT, ERR_CORRUPT, "frame operation %u", head[5]);
     ENSURE(head[6] < FRAME_CLASS_END, ERR_CORRUPT, "frame class %u", head[6]);
-    ENSURE(head[7] == 0, ERR_CORRUPT, "frame filler %u", head[7]);
     uint32_t count = get_u32(head + 8);
     uint32_t body = get_u32(head + 12);
     ENSURE(count <= FRAME_ITEMS_MAX, ERR_CORRUPT, "frame of %u items", count);
@@ -133,6 +132,7 @@ struct err frame_decode_head(struct span bytes, struct frame_head *out)
         .body_len = body,
         .deadline_ms = get_u32(head + 16),
         .epoch = get_u32(head + 20),
+        .share = head[7],
     };
     return err_ok();
 }

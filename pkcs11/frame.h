@@ -64,8 +64,8 @@ enum frame_unfit {
     FRAME_UNFIT_END
 };
 
-/* wire: magic u32, kind u8, op u8, class u8, 0 u8, count u32, body_len u32, deadline_ms u32, epoch
- * u32 */
+/* wire: magic u32, kind u8, op u8, class u8, share u8, count u32, body_len u32, deadline_ms u32,
+ * epoch u32 */
 struct frame_head {
     enum frame_kind kind;
     enum token_op op;
@@ -74,6 +74,8 @@ struct frame_head {
     uint32_t body_len;
     uint32_t deadline_ms; /* requests: time left for the worker */
     uint32_t epoch;       /* replies: the worker's login epoch */
+    uint8_t share; /* replies to FRAME_RUN: of the time that the items took, what the worker's
+                      thread was at work, in 255ths; the rest it waited */
 };
 
 /* One item in either direction; unused fields are empty. Spans borrow from the frame's body when

@@ -12,8 +12,6 @@
 
 #include "base/banned.h"
 
-#define FEW_ITEMS 4 /* these need no allocation */
-
 struct err token_open(const struct token_config *config, struct token **out)
 {
     ENSURE(config->channels >= 1 && config->channels <= SPAWN_CHANNELS_MAX, ERR_CONFIG,
@@ -26,6 +24,7 @@ struct err token_open(const struct token_config *config, struct token **out)
            config->name, config->worker_config);
     struct token *token = mem_alloc(sizeof(*token));
     supervisor_open(&token->supervisor, config);
+    token_run_open(token);
     *out = token;
     return err_ok();
 }
@@ -34,6 +33,7 @@ void token_close(struct token *token)
 {
     if (token != NULL) {
         supervisor_close(&token->supervisor);
+        convoy_clear(&token->convoy);
         mem_free(token);
     }
 }
@@ -55,96 +55,6 @@ struct err token_counted(struct token *token, struct err err)
         atomic_fetch_add_explicit(&token->failures, 1, memory_order_relaxed);
     }
     return err;
-}
-
-static struct frame_item request_of(const struct token_item *item)
-{
-    struct frame_item out = {
-        .mechanism = item->mechanism,
-        .bytes = item->bytes,
-        .reveal = item->reveal,
-        .input = item->input,
-        .aad = item->aad,
-        .iv = item->iv,
-    };
-    if (item->key != NULL) {
-        out.key = *item->key;
-    }
-    return out;
-}
-
-static struct err check_items(struct call *call, const struct token_item *items)
-{
-    for (size_t i = 0; i < call->count; i++) {
-        const struct frame_item *reply = &call->replies[i];
-        struct err lie = err_ok();
-        struct err why = err_ok();
-        if (reply->class == FRAME_OK) {
-            lie = reply_check_item(call->op, &items[i], reply);
-        } else if (reply->class == FRAME_UNAPPROVED && !reply_unapproved(reply->input, &why)) {
-            lie = err_new(ERR_CORRUPT, __func__, "a refusal without a reason");
-        }
-        if (lie.code != ERR_OK) {
-            return call_reject(call, &lie);
-        }
-    }
-    return err_ok();
-}
-
-static struct err take_bytes(struct buf *out, struct span bytes)
-{
-    return bytes.len > 0 ? buf_append(out, bytes) : err_ok(); /* no memory for nothing */
-}
-
-static struct err take_item(enum token_op op, const struct frame_item *reply,
-                            struct token_item *item)
-{
-    struct err why = err_ok();
-    if (reply->class == FRAME_UNAPPROVED && reply_unapproved(reply->input, &why)) {
-        return why;
-    }
-    TRY(reply_error(reply->class, op));
-    TRY(take_bytes(&item->output, reply->input));
-    TRY(take_bytes(&item->extra, reply->aad));
-    return take_bytes(&item->plaintext, reply->iv);
-}
-
-static struct err run_items(struct token *token, enum token_op op, struct token_item *items,
-                            const struct frame_item *requests, size_t count, int64_t deadline_ns)
-{
-    CLEANUP(call_end)
-    struct call call = {
-        .supervisor = &token->supervisor,
-        .kind = FRAME_RUN,
-        .op = op,
-        .retry = CALL_RETRY,
-        .items = requests,
-        .count = count,
-        .deadline_ns = deadline_ns,
-    };
-    TRY(call_run(&call));
-    TRY(check_items(&call, items));
-    for (size_t i = 0; i < count; i++) {
-        items[i].result = take_item(op, &call.replies[i], &items[i]);
-    }
-    return err_ok();
-}
-
-struct err token_run(struct token *token, enum token_op op, struct token_item *items, size_t count,
-                     int64_t deadline_ns)
-{
-    ENSURE(count >= 1 && count <= TOKEN_ITEMS_MAX, ERR_TOO_LARGE, "1 to %d items in one call",
-           TOKEN_ITEMS_MAX);
-    struct frame_item few[FEW_ITEMS];
-    CLEANUP(mem_free_at) struct frame_item *many = NULL;
-    if (count > FEW_ITEMS) {
-        many = mem_array(count, sizeof(*many));
-    }
-    struct frame_item *requests = many != NULL ? many : few;
-    for (size_t i = 0; i < count; i++) {
-        requests[i] = request_of(&items[i]);
-    }
-    return token_counted(token, run_items(token, op, items, requests, count, deadline_ns));
 }
 
 struct call token_call(struct token *token, enum frame_kind kind, const struct frame_item *item,

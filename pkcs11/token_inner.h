@@ -5,13 +5,17 @@
 #include <stdatomic.h>
 
 #include "pkcs11/call.h"
+#include "pkcs11/convoy.h"
 
 struct token {
     struct supervisor supervisor;
+    struct convoy convoy;
     atomic_uint_fast64_t calls;
     atomic_uint_fast64_t failures;
 };
 
+/* Makes the convoy ready; the supervisor is. */
+void token_run_open(struct token *token);
 /* The same error, counted. */
 struct err token_counted(struct token *token, struct err err);
 /* A request of one item (or NULL) that is no operation with a key. */

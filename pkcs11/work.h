@@ -12,6 +12,7 @@ struct work {
     struct buf body;    /* of the request; the requests' spans point into it */
     struct buf results; /* the replies' spans point into it; wiped after each frame */
     struct buf answer;  /* the encoded reply */
+    uint8_t share;      /* of its time that the thread was at work, in 255ths; 0: not said */
 };
 
 void work_init(struct work *work, struct worker *worker);

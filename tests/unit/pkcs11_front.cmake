@@ -9,6 +9,7 @@ add_dependencies(token_fixture fake_worker)
 
 hsmgate_unit_test(test_backoff hsmgate_pkcs11)
 hsmgate_unit_test(test_frame hsmgate_pkcs11)
+hsmgate_unit_test(test_convoy hsmgate_pkcs11)
 hsmgate_unit_test(test_lease hsmgate_pkcs11)
 hsmgate_unit_test(test_line hsmgate_pkcs11)
 hsmgate_unit_test(test_reply hsmgate_pkcs11)

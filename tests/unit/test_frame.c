@@ -40,7 +40,8 @@ static const struct frame_head sample_head = {.kind = FRAME_RUN,
                                               .op = TOKEN_DATA_KEY,
                                               .class = FRAME_CAPACITY,
                                               .deadline_ms = 123456,
-                                              .epoch = 0xFFFFFFFF};
+                                              .epoch = 0xFFFFFFFF,
+                                              .share = 0x5A};
 
 static void encode_sample(struct buf *out, size_t count)
 {
@@ -69,6 +70,7 @@ static void test_round_trip(void **state)
     assert_int_equal(head.count, 3);
     assert_int_equal(head.deadline_ms, 123456);
     assert_int_equal(head.epoch, 0xFFFFFFFF);
+    assert_int_equal(head.share, 0x5A);
     for (int i = 0; i < 3; i += 2) {
         assert_memory_equal(&items[i].key, &sample.key, sizeof(sample.key));
         assert_int_equal(items[i].mechanism, sample.mechanism);
@@ -89,7 +91,7 @@ static void test_wire(void **state)
     (void)state;
     CLEANUP(buf_clear) struct buf out = {0};
     encode_sample(&out, 1);
-    static const uint8_t head[] = {'H', 'S', 'G', '1', 2, 3, 7,    0,    0,    0,    0,    1,
+    static const uint8_t head[] = {'H', 'S', 'G', '1', 2, 3, 7,    0x5A, 0,    0,    0,    1,
                                    0,   0,   0,   48,  0, 1, 0xE2, 0x40, 0xFF, 0xFF, 0xFF, 0xFF};
     static const uint8_t item[] = {3, 2, 10, 3, 9, 1, 11, 0, 0, 0, 0, 77, 0, 0, 0, 5};
     assert_int_equal(out.len, FRAME_HEAD_LEN + ITEM_HEAD_LEN + 16);
@@ -107,7 +109,6 @@ static const struct {
     {4, FRAME_KIND_END},
     {5, TOKEN_OP_COUNT},
     {6, FRAME_CLASS_END},
-    {7, 1},
     {8, 1},
     {10, 1},
     {11, 0},

@@ -155,9 +155,41 @@ static void misuse_stops_the_process(void **state)
     assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static void *open_gate(void *arg)
+{
+    sync_gate_open(arg);
+    return NULL;
+}
+
+static void a_gate_lets_through_once_open(void **state)
+{
+    (void)state;
+    struct sync_gate open = {0};
+    sync_gate_open(&open);
+    assert_true(sync_gate_wait(&open, 0)); /* even at a deadline that has passed */
+    for (size_t i = 0; i < 200; i++) {
+        struct sync_gate gate = {0};
+        pthread_t thread = sync_thread("opener", open_gate, &gate);
+        assert_true(sync_gate_wait(&gate, clock_deadline(60000)));
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+}
+
+static void a_gate_that_stays_shut(void **state)
+{
+    (void)state;
+    struct sync_gate gate = {0};
+    assert_false(sync_gate_wait(&gate, clock_deadline(1)));
+    assert_false(sync_gate_wait(&gate, 0));
+    sync_gate_open(&gate);
+    assert_true(sync_gate_wait(&gate, clock_deadline(1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_gate_lets_through_once_open),
+        cmocka_unit_test(a_gate_that_stays_shut),
         cmocka_unit_test(a_mutex_excludes),
         cmocka_unit_test(waiters_wake),
         cmocka_unit_test(a_passed_deadline_ends_the_wait),
