@@ -60,9 +60,6 @@ static struct err read_some(int fd, struct iovec *parts, size_t count, int64_t d
 {
     int flags = deadline_ns == 0 ? 0 : MSG_DONTWAIT;
     for (;;) {
-        if (deadline_ns != 0) {
-            TRY(wait_for(fd, POLLIN, deadline_ns));
-        }
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
         ssize_t got = recvmsg(fd, &message, flags);
         if (got > 0) {
