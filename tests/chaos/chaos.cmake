@@ -1,4 +1,5 @@
 # Stories in which processes die and clocks lie.
+include(chaos/module.cmake)
 hsmgate_scenario(chaos clocks)
 hsmgate_scenario(chaos kill_matrix)
 set_tests_properties(chaos.kill_matrix PROPERTIES TIMEOUT 1200) # 200 restarts and more

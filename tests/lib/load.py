@@ -1,7 +1,7 @@
 """Callers who work while a test breaks something, and what must be true of their answers afterwards.
 
     with Load(gateway, sign="a/b/ec", encrypt="a/b/aes") as load:   # keys that the test has made; one of them is enough
-        load.wait_good()                                            # every kind of work has succeeded
+        load.wait_good()                                            # every caller has succeeded in everything
         ...                                                         # break it
         load.wait_good()                                            # and again, with requests that were sent after this line
     load.check()
@@ -118,21 +118,27 @@ class Load:
     def good(self, kind=None):
         return [done for done in self.answers() if done.status == 200 and kind in (None, done.kind)]
 
-    def wait_good(self, kinds=None):
-        """Until each kind of work has succeeded with a request that was sent after this call."""
+    def refused(self):
+        return [done for done in self.answers() if done.status != 200]
+
+    def wait_good(self, *kinds):
+        """Until every caller has succeeded in each kind of work (or these) with requests that were sent after this call; so none from before is left."""
         begun = time.monotonic()
         due = set(kinds or self.kinds)
-        until(f"{due} succeed", lambda: due <= {done.kind for done in self.good() if done.sent > begun})
+
+        def served(caller):
+            return due <= {done.kind for done in list(caller.answers) if done.status == 200 and done.sent > begun}
+        until(f"everybody succeeds in {due}", lambda: all(served(caller) for caller in self.callers))
 
     def wait_refused(self):
         """Until a request that was sent after this call has been refused."""
         begun = time.monotonic()
-        until("a request is refused", lambda: any(done.status != 200 and done.sent > begun for done in self.answers()))
+        until("a request is refused", lambda: any(done.sent > begun for done in self.refused()))
 
     # --- afterwards ---
     def check(self, codes=AWAY):
         """Every answer was 200, or 503 with one of these codes; every 200 is right and has its record."""
-        bad = [done for done in self.answers() if done.status != 200 and not (done.status == 503 and done.code in codes)]
+        bad = [done for done in self.refused() if done.status != 503 or done.code not in codes]
         assert not bad, bad[:5]
         self.check_signatures()
         self.check_ciphertexts()
