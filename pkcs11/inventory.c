@@ -73,7 +73,12 @@ struct ckr_verdict inventory_list(struct session *session, struct token_object *
             return ckr_verdict(ckr);
         }
     }
+    struct ckr_verdict verdict = session_sees_all(session);
+    if (verdict.class != FRAME_OK) {
+        mem_free(listing.objects);
+        return verdict;
+    }
     *out = listing.objects;
     *out_count = listing.count;
-    return ckr_done();
+    return verdict;
 }

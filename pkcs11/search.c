@@ -16,7 +16,10 @@ struct ckr_verdict search_run(struct session *session, CK_ATTRIBUTE *list, CK_UL
         CK_RV ended = session->list->C_FindObjectsFinal(session->handle);
         ckr = ckr == CKR_OK ? ended : ckr;
     }
-    if (ckr != CKR_OK && !ckr_rule(ckr)->ends) {
+    if (ckr == CKR_OK) {
+        return session_sees_all(session);
+    }
+    if (!ckr_rule(ckr)->ends) {
         session->unfit = ckr;
     }
     return ckr_verdict(ckr);

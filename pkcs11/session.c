@@ -31,6 +31,7 @@ struct err session_pool_open(struct session_pool *pool, struct login *login, uns
             break;
         }
         session->list = login->module->list;
+        session->login = login;
         session->epoch = login_epoch(login);
         session->live = true;
         session->next = pool->free;
@@ -153,6 +154,14 @@ struct ckr_verdict session_ready(struct session_pool *pool, struct session *sess
         session->epoch = epoch;
     }
     return verdict;
+}
+
+/* The epoch tells a login that was lost and made again during the search. */
+struct ckr_verdict session_sees_all(const struct session *session)
+{
+    bool same = login_epoch(session->login) == session->epoch &&
+                login_covers(session->login, session->handle);
+    return ckr_verdict(same ? CKR_OK : CKR_USER_NOT_LOGGED_IN);
 }
 
 void session_pool_clear(struct session_pool *pool)

@@ -10,6 +10,7 @@
 
 struct session {
     const CK_FUNCTION_LIST *list;
+    const struct login *login;
     CK_SESSION_HANDLE handle;
     uint32_t epoch;      /* of the login that it was last seen under */
     bool live;           /* false: its handle was given up, session_ready opens another */
@@ -40,6 +41,9 @@ void session_release(struct session_pool *pool, struct session *session);
 /* Replaces an unfit handle, and looks whether one of an older epoch still lives. A handle is given
  * up without closing it, because closing a session while others work crashes some modules. */
 MUST_USE struct ckr_verdict session_ready(struct session_pool *pool, struct session *session);
+/* After a search on a ready session: FRAME_OK when it could see everything. A token that has been
+ * logged out hides its private objects without a word: FRAME_STALE_EPOCH. */
+MUST_USE struct ckr_verdict session_sees_all(const struct session *session);
 void session_pool_clear(struct session_pool *pool);
 
 #endif

@@ -383,7 +383,7 @@ static CK_RV begin(CK_SESSION_HANDLE handle, enum operation operation, struct fa
     if (session == NULL) {
         return CKR_SESSION_HANDLE_INVALID;
     }
-    if (!fake.logged_in) {
+    if (!fake.logged_in && operation != FINDING) {
         return CKR_USER_NOT_LOGGED_IN;
     }
     if (session->operation != NO_OPERATION) {
@@ -404,7 +404,8 @@ static CK_RV fake_find_init(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *list, CK_ULO
     }
     session->found_count = 0;
     session->found_at = 0;
-    for (size_t i = 0; i < OBJECTS; i++) {
+    /* secret keys, which are all that it has, are hidden from who is not logged in */
+    for (size_t i = 0; fake.logged_in && i < OBJECTS; i++) {
         if (fake.objects[i].used && matches(&fake.objects[i], list, count)) {
             session->found[session->found_count++] = handle_of(i);
         }
@@ -669,6 +670,13 @@ void fake_token_reset_device(void)
         fake.sessions[i].open = false;
     }
     fake.generation++;
+    fake.logged_in = false;
+    (void)unlock(CKR_OK);
+}
+
+void fake_token_log_out(void)
+{
+    lock();
     fake.logged_in = false;
     (void)unlock(CKR_OK);
 }

@@ -40,6 +40,8 @@ void fake_token_fail(enum fake_call call, CK_RV ckr, unsigned after, unsigned ti
 unsigned fake_token_calls(enum fake_call call);
 /* As after a reset of the device: sessions, login and object handles are dead, the keys are not. */
 void fake_token_reset_device(void);
+/* Only the login is lost. */
+void fake_token_log_out(void);
 void fake_token_set_flags(CK_FLAGS flags);
 void fake_token_set_serial(const char *serial);
 /* Sessions that can be open at once. */

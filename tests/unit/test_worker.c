@@ -722,6 +722,32 @@ static void test_inventory(void **state)
     end();
 }
 
+/* A token that nobody is logged in to hides keys; that must not look as if they were gone. */
+static void test_lost_login_hides_nothing(void **state)
+{
+    (void)state;
+    begin(1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item use = mac_item(&key);
+    struct frame_item item = {.key = key};
+    struct frame_item reply;
+    enum frame_class class = FRAME_OK;
+    size_t count = 0;
+    object_map_clear(&worker->objects); /* as in a worker that has just started */
+    object_map_init(&worker->objects);
+    fake_token_log_out();
+    assert_int_equal(run(TOKEN_SIGN, &use, NULL), FRAME_OK);
+    fake_token_log_out();
+    CLEANUP(mem_free_at) struct token_object *objects = list_objects(&count, &class);
+    assert_int_equal(count, 1);
+    fake_token_log_out();
+    assert_int_equal(answer_with(&work, FRAME_DESTROY, TOKEN_SIGN, &item, 1, &reply).class,
+                     FRAME_OK);
+    assert_int_equal(fake_token_objects(), 0);
+    assert_int_equal(login_epoch(&worker->login), 4);
+    end();
+}
+
 /* An object that cannot be described is listed all the same; a dying token makes no list. */
 static void test_inventory_faults(void **state)
 {
@@ -1012,6 +1038,7 @@ int main(void)
         CASE(test_faults),
         CASE(test_reset_device),
         CASE(test_reset_with_wrong_pin),
+        CASE(test_lost_login_hides_nothing),
         CASE(test_vague_decrypt),
         CASE(test_iv_sources),
         CASE(test_no_empty_plaintext),

@@ -19,7 +19,7 @@ enum board_action {
     BOARD_HANG,          /* until the rule is taken back */
     BOARD_CRASH,         /* of signal `value`; 0: ends with _exit */
     BOARD_RENUMBER,      /* every object handle that was given is void; each gets another */
-    BOARD_LOSE_LOGIN,    /* the token is logged out */
+    BOARD_LOSE_LOGIN,    /* the token is logged out, which renumbers too */
     BOARD_LOSE_SESSIONS, /* all sessions are closed, which logs out too */
     BOARD_REMOVE,        /* the device is not there */
     BOARD_SHORTER,       /* the output, by `value` bytes */

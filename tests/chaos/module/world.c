@@ -46,9 +46,16 @@ void world_note_slot(CK_SLOT_ID slot)
     atomic_store(&world.gone, false);
 }
 
+/* The lock is held for writing. */
+static void renumber(void)
+{
+    atomic_fetch_add(&board()->numbering, 1);
+}
+
 void world_close_sessions(void)
 {
     (void)pthread_rwlock_wrlock(&world.lock);
+    renumber();
     (void)world.target->C_CloseAllSessions(atomic_load(&world.slot));
     watch_all_closed();
     (void)pthread_rwlock_unlock(&world.lock);
@@ -57,6 +64,7 @@ void world_close_sessions(void)
 void world_log_out(void)
 {
     (void)pthread_rwlock_wrlock(&world.lock);
+    renumber();
     CK_SESSION_HANDLE any = watch_any_session();
     if (any != CK_INVALID_HANDLE) {
         (void)world.target->C_Logout(any);
@@ -66,7 +74,9 @@ void world_log_out(void)
 
 void world_renumber(void)
 {
-    atomic_fetch_add(&board()->numbering, 1);
+    (void)pthread_rwlock_wrlock(&world.lock);
+    renumber();
+    (void)pthread_rwlock_unlock(&world.lock);
 }
 
 void world_remove(void)
