@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "keystore/db_sqlite.h"
 
-#define BUSY_MS 5000
+#define BUSY_MS 1000 /* a moment's lock; the writer mutex is held so long, and everybody waits */
 
 struct db_rows {
     sqlite3_stmt *statement;
@@ -76,9 +76,11 @@ struct err db_sqlite_failure(sqlite3 *handle, int code)
     }
 }
 
-static struct err failure(const struct db *db, int code)
+static struct err failure(struct db *db, int code)
 {
-    return db_sqlite_failure(db->handle, code);
+    struct err err = db_sqlite_failure(db->handle, code);
+    db->damaged = db->damaged || err.code == ERR_CORRUPT;
+    return err;
 }
 
 /* Creates the file with its mode before SQLite sees it; WAL and SHM files inherit the mode. */
@@ -117,6 +119,20 @@ static struct err open_wal(struct db *db)
     return err_ok();
 }
 
+/* Every page, used or not: a damaged one would else be met by somebody's request, months later. */
+static struct err check_pages(struct db *db)
+{
+    CLEANUP(db_rows_close_at) struct db_rows *rows = NULL;
+    bool more = false;
+    TRY(db_query(db, "PRAGMA quick_check(1)", NULL, 0, &rows));
+    TRY(db_next(rows, &more));
+    if (more && !span_is(db_bytes_at(rows, 0), "ok")) {
+        log_error("keystore", "sqlite quick_check: %s", db_text_at(rows, 0));
+        return err_new(ERR_CORRUPT, __func__, "the key store's database is damaged");
+    }
+    return err_ok();
+}
+
 struct err db_open(const char *path, struct db **out)
 {
     CLEANUP(db_close_at) struct db *db = mem_alloc(sizeof(*db));
@@ -132,6 +148,7 @@ struct err db_open(const char *path, struct db **out)
     TRY(open_wal(db));
     TRY(db_script(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                       "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON"));
+    TRY(check_pages(db));
     *out = TAKE(db);
     return err_ok();
 }
@@ -240,8 +257,11 @@ struct err db_run(struct db *db, const char *sql, const struct db_value *values,
     return err_ok();
 }
 
+/* Who has found it locked has waited for all: those behind do not, or a lock that stays would make
+ * them wait for it one after the other. */
 struct err db_begin(struct db *db)
 {
+    sqlite3_busy_timeout(db->handle, db->doubtful ? 0 : BUSY_MS);
     struct err err = db_script(db, "BEGIN IMMEDIATE");
     db->doubtful = db->doubtful || err.code != ERR_OK;
     return err;
@@ -264,6 +284,7 @@ struct err db_end(struct db *db, struct err outcome)
 
 struct err db_check(struct db *db)
 {
+    ENSURE(!db->damaged, ERR_CORRUPT, "the key store's database is damaged");
     bool write = db->doubtful;
     TRY(db_begin(db));
     struct err err = err_ok();

@@ -10,6 +10,7 @@ struct db {
     sqlite3 *handle;
     int lock_fd;
     bool doubtful; /* the last commit failed: db_check must try a real write */
+    bool damaged;  /* SQLite has met a page that is not as it wrote it; nothing mends that */
 };
 
 /* Logs what SQLite says of an extended result code; the error says what a client may read. */
