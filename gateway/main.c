@@ -173,6 +173,7 @@ static void prepare_process(sigset_t *out_signals)
 {
     secret_harden_process();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk: the write says so */
     sigemptyset(out_signals);
     sigaddset(out_signals, SIGTERM);
     sigaddset(out_signals, SIGINT);

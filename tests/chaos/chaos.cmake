@@ -7,3 +7,4 @@ hsmgate_scenario(chaos break_glass_kills)
 set_tests_properties(chaos.break_glass_kills PROPERTIES TIMEOUT 1200) # 100 restarts and more
 hsmgate_scenario(chaos sessions_lost threads)
 hsmgate_scenario(chaos database threads)
+hsmgate_scenario(chaos full_disk threads)
