@@ -42,6 +42,7 @@ static struct err write_refused(const struct server_status *status, struct buf *
         {"size", status->refused_size},
         {"overload", status->refused_overload},
         {"address", status->refused_address},
+        {"descriptors", status->refused_descriptors},
     };
     static const char name[] = "hsmgate_http_refused_total";
     TRY(gauges_head(out, name, "counter",

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sync.h"
+#include "gateway/descriptors.h"
 #include "gateway/listen_socket.h"
 #include "gateway/server_inner.h"
 
@@ -117,6 +118,22 @@ static struct err open_listeners(struct server *server, const struct server_conf
     return err_ok();
 }
 
+/* Before the first connection, when all the rest is open. */
+static struct err keep_descriptors(struct server *server, const struct server_config *config)
+{
+    server->own_descriptors = descriptors_open() + config->spare_descriptors;
+    size_t room = descriptors_room(server->own_descriptors);
+    ENSURE(room > 0, ERR_CONFIG, "the limit of open files is too low: raise it over %zu",
+           server->own_descriptors);
+    if (room < config->connections_max) {
+        log_warning("server",
+                    "the limit of open files leaves room for %zu connections, `connections` "
+                    "says %u: raise LimitNOFILE",
+                    room, config->connections_max);
+    }
+    return err_ok();
+}
+
 /* For CLEANUP: closes what an unfinished server_open made. */
 static void close_at(struct server **server)
 {
@@ -151,6 +168,7 @@ struct err server_open(const struct server_config *config, server_handler *handl
         pool.wait_ms = 0; /* health is never refused for its age */
         server->urgent_pool = request_pool_open(&pool);
     }
+    TRY(keep_descriptors(server, config));
     *out = server; /* before the first request, whose handler may look at it */
     struct err err = open_listeners(server, config);
     if (err.code != ERR_OK) {
@@ -268,6 +286,7 @@ void server_status(struct server *server, struct server_status *out)
         .refused_size = atomic_load(&server->refused_size),
         .refused_overload = atomic_load(&server->refused_overload),
         .refused_address = atomic_load(&server->refused_address),
+        .refused_descriptors = atomic_load(&server->refused_descriptors),
         .timed_out = reaper_count(server->reaper),
         .queued = request_pool_waiting(server->pool) +
                   (urgent != NULL ? request_pool_waiting(urgent) : 0),

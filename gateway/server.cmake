@@ -13,6 +13,7 @@ target_sources(hsmgate_gateway PRIVATE
   config_listeners.c
   config_rotation.c
   config_tokens.c
+  descriptors.c
   dev.c
   dev_files.c
   dev_roster.c

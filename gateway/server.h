@@ -32,7 +32,8 @@ struct server_config {
     bool (*urgent)(const struct request *request);
     server_refuser *refuse; /* NULL: problem_reply; gets the handler's context */
     unsigned connections_max;
-    size_t queue_max; /* whole requests that may wait for a thread; more: 503 at once */
+    size_t spare_descriptors; /* that connections leave to everything else */
+    size_t queue_max;         /* whole requests that may wait for a thread; more: 503 at once */
     size_t body_max;
     int64_t
         receive_ms; /* absolute time for a request to become whole, and for an idle connection */
@@ -76,7 +77,8 @@ struct server_status {
     uint64_t refused_shape;
     uint64_t refused_size;
     uint64_t refused_overload;
-    uint64_t refused_address; /* over connections_per_address */
+    uint64_t refused_address;     /* over connections_per_address */
+    uint64_t refused_descriptors; /* no room under the limit of open files */
     uint64_t timed_out;
     size_t queued;
     uint64_t tls_handshakes; /* finished */

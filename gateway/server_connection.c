@@ -1,10 +1,12 @@
 /* The caller's side of connections: who is at the other end, for how long it may keep us waiting,
- * and what to let go when it is over. Too many from one address are closed before anything is made
- * for them; the count is looked at when a connection is accepted and grows when it has started, so
- * that several I/O threads may together let in a few more than the limit, never fewer. */
+ * and what to let go when it is over. Too many from one address, or for the limit of open files,
+ * are closed before anything is made for them; the counts are looked at when a connection is
+ * accepted and grow when it has started, so that several I/O threads may together let in a few more
+ * than the limit, never fewer. */
 #include "gateway/listen_socket.h"
 
 #include "base/mem.h"
+#include "gateway/descriptors.h"
 #include "gateway/server_inner.h"
 
 enum MHD_Result server_accept(void *context, const struct sockaddr *address, socklen_t len)
@@ -12,7 +14,14 @@ enum MHD_Result server_accept(void *context, const struct sockaddr *address, soc
     (void)len;
     struct listener *listener = context;
     struct server *server = listener->server;
-    if (listener->local || address_count_fits(server->addresses, address_key_of(address))) {
+    if (listener->local) { /* an operator gets in when nobody else does */
+        return MHD_YES;
+    }
+    if (atomic_load(&server->connections) >= descriptors_room(server->own_descriptors)) {
+        atomic_fetch_add(&server->refused_descriptors, 1);
+        return MHD_NO;
+    }
+    if (address_count_fits(server->addresses, address_key_of(address))) {
         return MHD_YES;
     }
     atomic_fetch_add(&server->refused_address, 1);

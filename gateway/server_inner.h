@@ -39,6 +39,7 @@ struct server {
     struct linger_pool *linger;
     struct parking *parking;         /* of stalled handshakes */
     struct address_count *addresses; /* connections per address */
+    size_t own_descriptors;          /* that are no connections, with what is kept free for them */
     _Atomic bool draining;           /* replies end their connections */
     _Atomic bool stopping;           /* no request is handed over any more */
     _Atomic uint64_t in_flight;
@@ -48,6 +49,7 @@ struct server {
     _Atomic uint64_t refused_size;
     _Atomic uint64_t refused_overload;
     _Atomic uint64_t refused_address;
+    _Atomic uint64_t refused_descriptors;
     pthread_mutex_t mutex; /* guards nothing but the wait for in_flight to become 0 */
     pthread_cond_t calm;
 };

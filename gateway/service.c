@@ -23,6 +23,7 @@
 #define AUDIT_QUEUE_MAX   8192
 #define REQUEST_QUEUE_MAX 1024
 #define BODY_MAX          ((size_t)1 << 20)
+#define SPARE_DESCRIPTORS 64
 #define DRAINED_MS        1000 /* server_close after a successful drain */
 #define EVENTS_MS         2000 /* for the last events */
 
@@ -284,6 +285,17 @@ void service_token_error(struct service *service, char out[ERR_DETAIL_MAX])
                                                 : token_state_name(status.state));
 }
 
+/* Files of the store and the log, callers of others, and every worker's restart, which has both
+ * ends of its channels for a moment. */
+static size_t spare_descriptors(const struct config *config)
+{
+    size_t spare = SPARE_DESCRIPTORS;
+    for (size_t i = 0; i < config->token_count; i++) {
+        spare += (size_t)2 * config->tokens[i].channels;
+    }
+    return spare;
+}
+
 struct err service_serve(struct service *service)
 {
     const struct config *config = service->gateway.config;
@@ -297,6 +309,7 @@ struct err service_serve(struct service *service)
                                    .urgent = dialect_is_urgent,
                                    .refuse = dialect_refuse,
                                    .connections_max = config->connections_max,
+                                   .spare_descriptors = spare_descriptors(config),
                                    .queue_max = REQUEST_QUEUE_MAX,
                                    .body_max = BODY_MAX,
                                    .receive_ms = config->receive_ms,

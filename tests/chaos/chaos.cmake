@@ -8,3 +8,4 @@ set_tests_properties(chaos.break_glass_kills PROPERTIES TIMEOUT 1200) # 100 rest
 hsmgate_scenario(chaos sessions_lost threads)
 hsmgate_scenario(chaos database threads)
 hsmgate_scenario(chaos full_disk threads)
+hsmgate_scenario(chaos descriptors threads)
