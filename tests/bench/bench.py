@@ -1,153 +1,166 @@
 #!/usr/bin/env python3
-"""Operations a second and CPU per request through the gateway, beside the bare token in the same run.
+"""Operations a second, latency and CPU of the gateway beside the bare token in the same run, and the budget that they are held against.
 
-    scripts/bench [--seconds 5] [--connections 32] [--json]
+    scripts/bench [--quick] [--only TEXT] [--json FILE] [--svg FILE] [--against FILE] [--seconds 1] [--rounds 5]
 
-Each row times the bare token (two threads) and the gateway (wrk, keep-alive connections) one after the other, so that the ratio holds
-when the machine's speed drifts. CPU is user + system time of front and worker per request; `above token` takes the bare token's CPU per
-operation away. Every request has its durable audit record.
+Each row takes the bare token (as many threads as there are processors) and the gateway in turn, in short rounds, so that a drift of the
+machine's speed meets both; figures are medians of the rounds. CPU is user + system time for each request; `above token` takes the bare
+token's CPU for the same operations away. Every request has its durable audit record. --against shows a saved run beside this one.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
-import re
-import signal
-import socket
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-from gateway import Gateway, b64  # noqa: E402
+sys.path.insert(0, str(HERE))
+import measure  # noqa: E402
+import report  # noqa: E402
+from configured import MODULE  # noqa: E402
+from daemon import programs  # noqa: E402
+from picture import draw  # noqa: E402
+from rows import ALGORITHMS, KEY, ONE, SLOW_SESSIONS, SLOW_US, make_rows  # noqa: E402
+from secured import Secured  # noqa: E402
 
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-TICK = os.sysconf("SC_CLK_TCK")
-
-POST = """
-wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer %s"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = [==[%s]==]
-"""
-
-
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+IDLE, THREADS = 1000, len(os.sched_getaffinity(0))
 
 
-def bare(gateway, operation, seconds):
-    environment = dict(os.environ, SOFTHSM2_CONF=str(next(gateway.data.rglob("softhsm2.conf"))))
-    out = subprocess.run([os.environ["HSMGATE_BIN"] + "/bare_token", MODULE, "hsmgate-dev", gateway.data / "token.pin", operation, "2",
-                          str(seconds)], check=True, capture_output=True, text=True, env=environment).stdout
-    rate, cpu = out.split()
-    return float(rate), float(cpu)
+class Setting:
+    """A gateway on a token with 16 sessions, and the same token without it; `slow` makes each operation take longer."""
+
+    def __init__(self, slow=False):
+        self.threads = SLOW_SESSIONS if slow else THREADS
+        self.nominal = SLOW_SESSIONS * 1e6 / SLOW_US if slow else None
+        module = str(programs() / "slow_module.so") if slow else MODULE
+        self.gateway = Secured("soft", demand="optional", per_token={"soft": {"channels": 16}}, limits={"token_queue": 1024})
+        self.gateway.tokens["soft"].write(module=module)
+        self.gateway.environment.update(SLOW_MODULE_TARGET=MODULE, SLOW_MODULE_US=str(SLOW_US))
+        self.bare = measure.BareToken(self.gateway, self.threads, sorted({row.operation for row in make_rows("") if row.slow == slow}), module)
+        self.bare_rounds = {}
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.gateway)
+            stack.enter_context(self.bare)
+            self.stack = stack.pop_all()
+        self.fresh_idle_kib = measure.idle_rss_kib(self.gateway, IDLE)
+        for name, algorithm in ALGORITHMS.items():
+            self.gateway.key(f"bench/{name}", algorithm)
+        self.sealed = self.gateway.verb("bench/aes", "data-key", {"bytes": 32, "context": {"a": "b"}})["ciphertext"]
+        return self
+
+    def __exit__(self, *reason):
+        return self.stack.__exit__(*reason)
+
+    def round(self, row, clients, warm_up, options):
+        bare = self.bare.run(row.operation, options.seconds)
+        self.bare_rounds.setdefault(row.operation, []).append(bare)
+        syncs = self.gateway.metric("hsmgate_audit_syncs_total")
+        found = clients.run(warm_up, options.seconds)
+        token = self.nominal or bare["ops_per_s"]
+        return {"ops_per_s": found["requests_per_s"] * row.batch, "token_ops_per_s": token, "ratio": found["requests_per_s"] * row.batch / token,
+                **{name: found[name] for name in ("p50_us", "p99_us", "p999_us", "refused_per_s")},
+                "front_cpu_us": found["front_us"], "worker_cpu_us": found["worker_us"], "load_cpu_us": found["own_us"],
+                "above_token_us": found["front_us"] + found["worker_us"] - bare["cpu_us"] * row.batch,
+                "fsyncs_per_s": (self.gateway.metric("hsmgate_audit_syncs_total") - syncs) / (warm_up + options.seconds)}
+
+    def measure(self, row, options):
+        with measure.Clients(self.gateway, row.path, row.body, row.connections, row.tls) as clients:
+            rounds = [self.round(row, clients, min(0.3, options.seconds) if i == 0 else 0.05, options) for i in range(options.rounds)]
+        found = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+        return fields(row.name, connections=row.connections, batch=row.batch, tls=row.tls, target=row.target, rss_kib=self.gateway.rss_kib(),
+                      **found)
+
+    def bare_rows(self, suffix=""):
+        for operation, rounds in self.bare_rounds.items():
+            middle = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+            yield fields(f"bare token{suffix}: {operation}", connections=self.threads, ops_per_s=middle["ops_per_s"], ratio=1.0,
+                         token_ops_per_s=middle["ops_per_s"], worker_cpu_us=middle["cpu_us"], rss_kib=self.gateway.rss_kib(self.bare.process.pid),
+                         **{name: middle[name] for name in ("p50_us", "p99_us", "p999_us")})
 
 
-def wrk(gateway, path, script, seconds, connections):
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
-        file.flush()
-        return subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "-s", file.name, gateway.address + path], check=True, capture_output=True, text=True).stdout
+def fields(name, **known):
+    """A row of the output: what does not apply is 0, and a target is None where there is none."""
+    row = {"name": name, "connections": 0, "batch": 1, "tls": False, "target": None}
+    row |= dict.fromkeys(("ops_per_s", "token_ops_per_s", "ratio", "p50_us", "p99_us", "p999_us", "front_cpu_us", "worker_cpu_us", "above_token_us",
+                          "load_cpu_us", "rss_kib", "fsyncs_per_s", "refused_per_s", "seconds"), 0)
+    row |= known
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
 
 
-def through_gateway(gateway, path, body, seconds, connections):
-    script = POST % (gateway.token, json.dumps(body))
-    return through_scripts(gateway, path, script, script, seconds, connections)
+def measure_rows(setting, rows, options):
+    found = []
+    for row in rows:
+        found.append(setting.measure(row, options))
+        print(f"    {row.name}, {row.connections} connections: {found[-1]['ops_per_s']:.0f}/s", file=sys.stderr, flush=True)
+    return found
 
 
-def through_scripts(gateway, path, warm, script, seconds, connections):
-    pids = [gateway.process.pid] + gateway.worker_pids()
-    wrk(gateway, path, warm, 1, connections)
-    before = cpu_seconds(pids)
-    out = wrk(gateway, path, script, seconds, connections)
-    used = cpu_seconds(pids) - before
-    requests = int(re.search(r"(\d+) requests in", out).group(1))
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    if bad or "Socket errors" in out:
-        raise SystemExit(f"{path}: not every request succeeded:\n{out}")
-    p99 = re.search(r"99%\s+(\S+)", out).group(1)
-    return rate, used / requests * 1e6, p99
+def main_token(options, chosen):
+    """The rows on SoftHSM itself, memory beside idle connections, and the way back from a killed worker."""
+    with Setting() as setting:
+        found = measure_rows(setting, [row for row in make_rows(setting.sealed) if not row.slow and chosen(row)], options)
+        idle = [fields("idle connections, fresh front", connections=IDLE, rss_kib=setting.fresh_idle_kib, target=32768)]
+        idle.append(fields("idle connections, after load", connections=IDLE, rss_kib=measure.idle_rss_kib(setting.gateway, IDLE), target=32768))
+        with measure.Clients(setting.gateway, KEY + "p256:sign", ONE, 16, strict=False) as clients:
+            back = measure.way_back(setting.gateway, clients, KEY + "p256:sign", ONE, min(3, options.rounds))
+        return [*setting.bare_rows(), *found, *idle, fields("worker killed under load", connections=16, seconds=back, target=2)]
 
 
-def idle_rss(gateway, count):
-    parts = gateway.address.rsplit(":", 1)
-    sockets = []
-    for _ in range(count):
-        s = socket.create_connection(("127.0.0.1", int(parts[1])))
-        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        s.recv(4096)
-        sockets.append(s)
-    rss = gateway.rss_kib()
-    for s in sockets:
-        s.close()
-    return rss
+def slow_token(options, chosen):
+    with Setting(slow=True) as setting:
+        found = measure_rows(setting, [row for row in make_rows(setting.sealed) if row.slow and chosen(row)], options)
+        return [*setting.bare_rows(", slow"), *found]
 
 
-def way_back(gateway, rounds=5):
-    """Seconds from a kill -9 of the worker to the next signature, the longest of some rounds."""
-    longest = 0.0
-    for _ in range(rounds):
-        os.kill(gateway.worker_pids()[0], signal.SIGKILL)
-        killed = time.monotonic()
-        while gateway.call("POST", "/v1/keys/bench/p256:sign", {"message": ""}).status != 200:
-            pass
-        longest = max(longest, time.monotonic() - killed)
-    return longest
+def circumstances(folder):
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    return [f"{measure.processor()}, load {os.getloadavg()[0]:.1f} before the run" + (f", commit {commit}" if commit else ""),
+            f"token and audit log in one folder on {measure.file_system(folder)}, where 400 bytes are on disk after {measure.sync_us(folder):.0f} us (fdatasync)"]
 
 
-def rows_of(gateway):
-    for name, algorithm in (("p256", "ecdsa-p256"), ("rsa2048", "rsa-2048"), ("ed25519", "ed25519"), ("aes", "aes-256-gcm")):
-        gateway.key(f"bench/{name}", algorithm)
-    message = b64(bytes(32))
-    sealed = gateway.verb("bench/aes", "data-key", {"bytes": 32, "context": {"a": "b"}})["ciphertext"]
-    key = "/v1/keys/bench/"
-    return [
-        ("sign ecdsa-p256", "sign-p256", key + "p256:sign", {"message": message}, 1, 0.5),
-        ("sign ecdsa-p256, batch of 64", "sign-p256", key + "p256:sign", {"items": [{"message": message}] * 64}, 64, None),
-        ("sign rsa-2048", "sign-rsa2048", key + "rsa2048:sign", {"message": message}, 1, 0.9),
-        ("sign ed25519", "sign-ed25519", key + "ed25519:sign", {"message": message}, 1, None),
-        ("encrypt aes-256-gcm", "encrypt", key + "aes:encrypt", {"plaintext": message, "context": {"a": "b"}}, 1, 0.3),
-        ("encrypt aes-256-gcm, batch of 64", "encrypt", key + "aes:encrypt", {"items": [{"plaintext": message}] * 64}, 64, 0.75),
-        ("unwrap a data key", "unwrap", key + "aes:unwrap", {"ciphertext": sealed, "context": {"a": "b"}}, 1, None),
-    ]
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the rows of the budget and a few more, in less than 50 s")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only rows with this in their name")
+    parser.add_argument("--seconds", type=float, help="of each round, bare token and gateway each")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--svg", type=pathlib.Path, metavar="FILE", default=HERE.parent.parent / "build" / "bench.svg")
+    parser.add_argument("--against", type=pathlib.Path, metavar="FILE", help="the --json of an earlier run")
+    options = parser.parse_args()
+    options.seconds = options.seconds or (0.4 if options.quick else 1.0)
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    table = []
-    with Gateway() as gateway:
-        for title, bare_operation, path, body, items, target in rows_of(gateway):
-            bare_rate, bare_cpu = bare(gateway, bare_operation, options.seconds)
-            rate, cpu, p99 = through_gateway(gateway, path, body, options.seconds, options.connections)
-            table.append({"operation": title, "bare_per_s": round(bare_rate), "gateway_per_s": round(rate * items),
-                          "ratio": round(rate * items / bare_rate, 2), "target": target,
-                          "cpu_us_per_request": round(cpu, 1), "above_token_us": round(cpu - bare_cpu * items, 1), "p99": p99})
-            print(f"    {title}: done", file=sys.stderr, flush=True)
-        front = gateway.rss_kib()
-        with_idle = idle_rss(gateway, 1000)
-        back = way_back(gateway)
+    options = parse()
+    measure.allow_descriptors()
+    folder = programs().parent / "data"
+    folder.mkdir(exist_ok=True)
+    tempfile.tempdir = str(folder)  # beside the build, on a real disk, which /tmp is not everywhere
+    about = circumstances(folder)
+
+    def chosen(row):
+        return (row.quick or not options.quick) and options.only.lower() in row.name.lower()
+
+    rows = main_token(options, chosen)
+    if any(row.slow and chosen(row) for row in make_rows("")):
+        rows += slow_token(options, chosen)
+    report.show(about, rows)
+    if options.against:
+        report.compare(json.loads(options.against.read_text()), rows)
     if options.json:
-        print(json.dumps({"rows": table, "front_rss_kib": front, "front_rss_with_1000_idle_kib": with_idle,
-                          "worker_killed_serving_again_s": round(back, 2)}, indent=1))
-        return
-    print(f"{'operation':34} {'bare/s':>8} {'gateway/s':>10} {'ratio':>6} {'target':>7} {'CPU µs':>8} {'above token':>12} {'p99':>9}")
-    for row in table:
-        print(f"{row['operation']:34} {row['bare_per_s']:>8} {row['gateway_per_s']:>10} {row['ratio']:>6.2f} "
-              f"{'' if row['target'] is None else '>= %.2f' % row['target']:>7} {row['cpu_us_per_request']:>8} {row['above_token_us']:>12} {row['p99']:>9}")
-    print(f"front RSS after the load {front / 1024:.1f} MiB, with 1 000 idle connections {with_idle / 1024:.1f} MiB (target 32)")
-    print(f"worker killed with -9, serving again after at most {back:.2f} s (target 2)")
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    draw(options.svg, about, rows)
+    print(f"picture: {options.svg}")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+sys.path.insert(0, str(HERE))
 import sigv4  # noqa: E402
 from gateway import Gateway, b64  # noqa: E402
+from measure import cpu_seconds  # noqa: E402
 
 TARGET = 15.0
 CONNECTIONS = 4
@@ -45,12 +47,6 @@ def rows_of(gateway):
          (vault + "verify/p256/sha2-256", {"input": message, "signature": "vault:v1:" + signature}), ("Verify", {**signs, "Signature": signature})),
         ("mac", (native + "mac:mac", {"message": message}), (vault + "hmac/mac", {"input": message}), ("GenerateMac", {**mac, "Message": message, "MacAlgorithm": "HMAC_SHA_256"})),
     ]
-
-
-def cpu_us(pids):
-    """Of all threads, from the scheduler's own nanoseconds."""
-    threads = (thread for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir())
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 class Client:
@@ -89,14 +85,14 @@ class Client:
     def cost(self, requests):
         """µs per request."""
         pids = [self.gateway.process.pid] + self.gateway.worker_pids()
-        before = cpu_us(pids)
+        before = cpu_seconds(pids)
         for at in range(0, len(requests), CONNECTIONS):
             busy = list(zip(self.sockets, requests[at:at + CONNECTIONS]))
             for connection, request in busy:
                 connection.sendall(request)
             for connection, _ in busy:
                 self.read(connection)
-        return (cpu_us(pids) - before) / len(requests)
+        return (cpu_seconds(pids) - before) * 1e6 / len(requests)
 
 
 def compare(client, row, options):

@@ -20,7 +20,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 sys.path.insert(0, str(HERE))
-from bench import cpu_seconds  # noqa: E402
+from measure import cpu_seconds  # noqa: E402
 from configured import Configured  # noqa: E402
 
 YEAR_MS = 365 * 86400 * 1000
