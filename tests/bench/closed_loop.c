@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -374,6 +375,7 @@ int main(int argc, char **argv)
                                         .sin_port = htons((uint16_t)atoi(argv[2])),
                                         .sin_addr.s_addr = inet_addr(argv[1])};
     read_request(argv[4]);
+    (void)signal(SIGPIPE, SIG_IGN); /* of a connection that the server has closed */
     if (strcmp(argv[5], "-") != 0) {
         use_tls(argv[5]);
     }

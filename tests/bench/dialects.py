@@ -19,7 +19,6 @@ import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-sys.path.insert(0, str(HERE))
 import sigv4  # noqa: E402
 from gateway import Gateway, b64  # noqa: E402
 from measure import cpu_seconds  # noqa: E402

@@ -1,29 +1,12 @@
-"""The benchmark as one picture: what part of the bare token each row reaches, with its target, and how long requests take.
-
-Written by hand so that nothing has to be installed; its colours follow the reader's light or dark setting.
-"""
-import html
+"""The benchmark as one picture: what part of the bare token each row reaches, with its target, and how long requests take."""
 import math
+
+import svg
+from svg import line, text
 
 WIDTH, LINE, TOP, LABELS = 1080, 24, 64, 260
 RATIO_WIDTH, TIME_LEFT, TIME_WIDTH = 300, 640, 400
 SHORTEST_US, DECADES = 10, 5
-STYLE = """
-svg{font:13px system-ui,sans-serif}
-text{fill:#1b1f24} .soft{fill:#66707b} .page{fill:#fff} .bar{fill:#3b76c4} .short{fill:#d07b2a} .dot{fill:#1b1f24}
-.line{stroke:#d9dee3} .mark{stroke:#c0392b;stroke-width:2} .span{stroke:#3b76c4;stroke-width:3}
-@media(prefers-color-scheme:dark){
-text{fill:#e6e9ec} .soft{fill:#9aa4ae} .page{fill:#15191d} .bar{fill:#6aa3ea} .short{fill:#e39a50} .dot{fill:#e6e9ec}
-.line{stroke:#3a424a} .mark{stroke:#ff7a6b} .span{stroke:#6aa3ea}}
-"""
-
-
-def text(x, y, words, kind="", anchor="start"):
-    return f'<text x="{x:.0f}" y="{y:.0f}" class="{kind}" text-anchor="{anchor}">{html.escape(words)}</text>'
-
-
-def line(x1, y1, x2, y2, kind):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
 
 
 def ratio_x(ratio):
@@ -59,14 +42,11 @@ def draw_row(row, y):
         yield f'<circle cx="{time_x(row[name]):.1f}" cy="{middle}" r="3.5" class="dot"/>'
 
 
-def draw(path, about, rows):
+def draw(file, about, rows):
     shown = [row for row in rows if row["front_cpu_us"]]
     bottom = TOP + LINE * len(shown)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 50}" width="{WIDTH}" height="{bottom + 50}">',
-             f"<title>hsmgate beside the bare token</title><style>{STYLE}</style>", f'<rect width="{WIDTH}" height="{bottom + 50}" class="page"/>',
-             text(12, 24, "hsmgate beside the bare token (operation · connections)"), *frame(bottom)]
+    parts = [text(12, 24, "hsmgate beside the bare token (operation · connections)"), *frame(bottom)]
     for number, row in enumerate(shown):
         parts += draw_row(row, TOP + LINE * number)
-    parts += [text(12, bottom + 40, "; ".join(about), "soft"), "</svg>"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts) + "\n")
+    parts.append(text(12, bottom + 40, "; ".join(about), "soft"))
+    svg.write(file, WIDTH, bottom + 50, "hsmgate beside the bare token", parts)

@@ -19,7 +19,6 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-sys.path.insert(0, str(HERE))
 from measure import cpu_seconds  # noqa: E402
 from configured import Configured  # noqa: E402
 

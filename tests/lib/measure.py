@@ -1,4 +1,4 @@
-"""What the benchmarks measure with: the bare token, clients that cost little, CPU of other processes, the disk, idle connections.
+"""What benchmarks and soaks measure with: the bare token, clients that cost little, CPU of other processes, the disk, idle connections.
 
     with BareToken(gateway, 2, ["sign-p256"]) as bare, gateway, Clients(gateway, "/v1/keys/a/b:sign", body, connections=16) as clients:
         bare.run("sign-p256", seconds=1)         # what the module does by itself
@@ -70,13 +70,13 @@ class BareToken(Tool):
 class Clients(Tool):
     """Keep-alive connections, plain or over TLS 1.3, that make the same request over and over."""
 
-    def __init__(self, gateway, path, body, connections, tls=False, strict=True):
+    def __init__(self, gateway, path, body, connections, tls=False, strict=True, token=None):
         self.strict = strict
         self.front, self.workers = gateway.process.pid, gateway.worker_pids()
         port = gateway.tls_port if tls else gateway.plain_port
         data = json.dumps(body)
         self.request = tempfile.NamedTemporaryFile("w")
-        self.request.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {gateway.token}\r\n"
+        self.request.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token or gateway.token}\r\n"
                            f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n{data}")
         self.request.flush()
         super().__init__(programs() / "closed_loop", "127.0.0.1", port, connections, self.request.name,
