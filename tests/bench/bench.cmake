@@ -13,7 +13,7 @@ target_link_libraries(closed_loop PRIVATE histogram PkgConfig::LIBSSL)
 target_compile_options(closed_loop PRIVATE -Wno-conversion -Wno-cast-qual)
 
 add_executable(open_loop bench/open_loop.c)
-target_link_libraries(open_loop PRIVATE m)
+target_link_libraries(open_loop PRIVATE histogram m)
 target_compile_options(open_loop PRIVATE -Wno-conversion -Wno-cast-qual)
 
 # That it works at all, not how fast anything is.

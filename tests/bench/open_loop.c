@@ -20,10 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX  65536
-#define SAMPLES_MAX ((size_t)4 << 20)
-#define EVENTS      256
-#define SECOND_NS   1000000000LL
+#include "tests/bench/histogram.h"
+
+#define ANSWER_MAX 65536
+#define EVENTS     256
+#define SECOND_NS  1000000000LL
 
 enum { SERVED, REFUSED, OTHER, LATE, KINDS };
 static const char *const kind_names[KINDS] = {"served", "refused", "other", "late"};
@@ -36,11 +37,6 @@ struct connection {
     char answer[ANSWER_MAX + 1];
 };
 
-struct samples {
-    uint32_t *microseconds;
-    size_t count;
-};
-
 static struct {
     struct sockaddr_in address;
     char *request;
@@ -50,7 +46,7 @@ static struct {
     int epoll;
     bool closed_loop;
     int64_t counted_from_ns;
-    struct samples kinds[KINDS];
+    struct histogram kinds[KINDS];
     uint64_t without_retry_after;
     uint64_t unsent; /* due while every connection was busy */
     uint64_t reconnected;
@@ -91,19 +87,11 @@ static void reach_again(struct connection *connection)
     reach(connection);
 }
 
-static void add_sample(int kind, int64_t time_ns)
-{
-    struct samples *samples = &load.kinds[kind];
-    if (samples->count < SAMPLES_MAX) {
-        samples->microseconds[samples->count++] = (uint32_t)(time_ns / 1000);
-    }
-}
-
 static void send_request(struct connection *connection, int64_t due_ns)
 {
     connection->sent_ns = now_ns();
     if (due_ns >= load.counted_from_ns) {
-        add_sample(LATE, connection->sent_ns - due_ns);
+        histogram_add(&load.kinds[LATE], connection->sent_ns - due_ns);
     }
     connection->got = 0;
     ssize_t sent = send(connection->fd, load.request, load.request_len, MSG_NOSIGNAL);
@@ -131,7 +119,7 @@ static void note(const struct connection *connection, int64_t now)
     }
     int status = atoi(connection->answer + strlen("HTTP/1.1 "));
     int kind = status == 200 ? SERVED : status == 503 ? REFUSED : OTHER;
-    add_sample(kind, now - connection->sent_ns);
+    histogram_add(&load.kinds[kind], now - connection->sent_ns);
     if (kind == REFUSED && strcasestr(connection->answer, "\r\nretry-after: ") == NULL) {
         load.without_retry_after++;
     }
@@ -213,19 +201,6 @@ static void run(double rate, int64_t end_ns)
     }
 }
 
-static int by_size(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return left < right ? -1 : left > right;
-}
-
-static unsigned percentile(const struct samples *samples, double part)
-{
-    return samples->count == 0
-               ? 0
-               : samples->microseconds[(size_t)(part * (double)(samples->count - 1))];
-}
-
 static void print(double seconds)
 {
     (void)printf("{\"seconds\": %.3f, \"unsent\": %llu, \"reconnected\": %llu, "
@@ -233,13 +208,9 @@ static void print(double seconds)
                  seconds, (unsigned long long)load.unsent, (unsigned long long)load.reconnected,
                  (unsigned long long)load.without_retry_after);
     for (int i = 0; i < KINDS; i++) {
-        struct samples *samples = &load.kinds[i];
-        qsort(samples->microseconds, samples->count, sizeof(uint32_t), by_size);
-        (void)printf(", \"%s\": {\"count\": %zu, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, "
-                     "\"max_us\": %u}",
-                     kind_names[i], samples->count, percentile(samples, 0.5),
-                     percentile(samples, 0.99), percentile(samples, 0.999),
-                     percentile(samples, 1.0));
+        (void)printf(", \"%s\": {", kind_names[i]);
+        histogram_print(&load.kinds[i]);
+        (void)printf("}");
     }
     (void)printf("}\n");
 }
@@ -270,9 +241,6 @@ int main(int argc, char **argv)
     load.epoll = epoll_create1(0);
     load.closed_loop = rate == 0;
     load.all = calloc(connections, sizeof(*load.all));
-    for (int i = 0; i < KINDS; i++) {
-        load.kinds[i].microseconds = calloc(SAMPLES_MAX, sizeof(uint32_t));
-    }
     for (size_t i = 0; i < connections; i++) {
         reach(&load.all[i]);
     }

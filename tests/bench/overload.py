@@ -9,11 +9,11 @@ where the processor is the limit, which the clients share: on two cores that is 
 of what is served stays within twice its normal value, and that what is refused is refused within 50 ms.
 """
 import argparse
+import contextlib
 import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.parse
 
@@ -21,16 +21,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 from configured import MODULE, Configured  # noqa: E402
 from daemon import b64, programs  # noqa: E402
+from measure import request_file  # noqa: E402
 
 KEY = "bench/overload/key"
-
-
-def request_file(gateway, folder):
-    body = json.dumps({"message": b64(bytes(32))})
-    path = pathlib.Path(folder) / "request"
-    path.write_text(f"POST /v1/keys/{KEY}:sign HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.token}\r\n"
-                    f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
-    return path
 
 
 def clients(gateway, connections, rate, seconds, request):
@@ -53,15 +46,15 @@ def clients(gateway, connections, rate, seconds, request):
     return {**json.loads(out), "rss_kib": most[0]}
 
 
-def measure(options, folder):
+def measure(options):
     limits = {} if options.queue is None else {"limits": {"token_queue": options.queue}}
     gateway = Configured("main", per_token={"main": {"channels": options.channels}}, **limits)
     module = programs() / "slow_module.so"
     gateway.tokens["main"].write(module=str(module) if options.token_us else MODULE)
     gateway.environment.update(SLOW_MODULE_TARGET=MODULE, SLOW_MODULE_US=str(options.token_us))
-    with gateway:
+    with gateway, contextlib.ExitStack() as stack:
         gateway.key(KEY, "ecdsa-p256")
-        request = request_file(gateway, folder)
+        request = stack.enter_context(request_file(f"/v1/keys/{KEY}:sign", {"message": b64(bytes(32))}, gateway.token)).name
         clients(gateway, options.channels, 0, 1, request)
         normal = clients(gateway, options.channels, 0, options.seconds, request)
         capacity = normal["served"]["count"] / normal["seconds"]
@@ -96,8 +89,7 @@ def main():
     parser.add_argument("--connections", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = measure(options, folder)
+    result = measure(options)
     if options.json:
         print(json.dumps(result, indent=1))
     else:

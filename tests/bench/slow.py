@@ -9,63 +9,51 @@ requests that the overloaded gateway refused. Slow clients that the
 server closes come back at once. Must hold: the p99 of good clients stays below twice its normal value.
 """
 import argparse
+import contextlib
 import json
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 from daemon import b64  # noqa: E402
+from measure import Clients, allow_descriptors  # noqa: E402
 from secured import Secured  # noqa: E402
 from slow import SlowClients  # noqa: E402
 
-UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-SCRIPT = """
-wrk.method = "POST"
-wrk.headers["Authorization"] = "Bearer %s"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = [==[%s]==]
-"""
+KEY = "/v1/keys/bench/slow/p256:sign"
 
 
-def measure(address, script, options):
-    out = subprocess.run(["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}", "--latency", "--timeout", "30s", "-s", script,
-                          address + "/v1/keys/bench/slow/p256:sign"], check=True, capture_output=True, text=True).stdout
-    if "Socket errors" in out:
-        raise SystemExit(f"connections were lost:\n{out}")
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
-    return float(number) * UNITS[unit], float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), \
-        int(refused.group(1)) if refused else 0
+def measure(clients, options):
+    """p99 in ms, answers with 200 and refusals a second."""
+    found = clients.run(0.2, options.seconds)
+    return found["p99_us"] / 1e3, found["requests_per_s"], found["refused_per_s"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--slow", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    allow_descriptors()
     table = {}
-    with Secured("soft", demand="optional", receive_timeout="10s", per_token={"soft": {"channels": 16}}) as gateway, tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+    with Secured("soft", demand="optional", receive_timeout="10s", per_token={"soft": {"channels": 16}}) as gateway, contextlib.ExitStack() as stack:
         gateway.key("bench/slow/p256", "ecdsa-p256")
-        script.write(SCRIPT % (gateway.token, json.dumps({"message": b64(bytes(32))})))
-        script.flush()
-        doors = {"plain": f"http://127.0.0.1:{gateway.plain_port}", "tls": f"https://127.0.0.1:{gateway.tls_port}"}
+        body = {"message": b64(bytes(32))}
+        doors = {door: stack.enter_context(Clients(gateway, KEY, body, options.connections, tls=door == "tls")) for door in ("plain", "tls")}
         results = {(door, crowd): [] for door in doors for crowd in (False, True)}
-        for door, address in doors.items():
-            measure(address, script.name, options)  # warm
+        for clients in doors.values():
+            measure(clients, options)  # warm
         for turn in range(options.rounds):
-            for door, address in doors.items():
-                results[door, False].append(measure(address, script.name, options))
+            for door, clients in doors.items():
+                results[door, False].append(measure(clients, options))
             with SlowClients(gateway, options.slow, again=True) as slow:
-                for door, address in doors.items():
-                    results[door, True].append(measure(address, script.name, options))
+                for door, clients in doors.items():
+                    results[door, True].append(measure(clients, options))
                 closed = slow.closed
             print(f"    round {turn + 1}: done, {closed} slow clients were closed and came back", file=sys.stderr, flush=True)
         rss = gateway.rss_kib()
@@ -73,14 +61,14 @@ def main():
         alone, crowded = ([statistics.median(column) for column in zip(*results[door, crowd])] for crowd in (False, True))
         table[door] = {"p99_ms": round(alone[0], 2), "p99_ms_with_slow": round(crowded[0], 2), "ratio": round(crowded[0] / alone[0], 2),
                        "per_s": round(alone[1]), "per_s_with_slow": round(crowded[1]),
-                       "refused": sum(r[2] for r in results[door, False]), "refused_with_slow": sum(r[2] for r in results[door, True])}
+                       "refused_per_s": round(alone[2]), "refused_per_s_with_slow": round(crowded[2])}
     if options.json:
         print(json.dumps({"doors": table, "slow": options.slow, "front_rss_kib": rss}, indent=1))
         return
-    print(f"{'good clients':14} {'p99 ms':>8} {'with slow':>10} {'ratio':>6} {'target':>7} {'per s':>8} {'with slow':>10} {'503s':>6} {'with slow':>10}")
+    print(f"{'good clients':14} {'p99 ms':>8} {'with slow':>10} {'ratio':>6} {'target':>7} {'per s':>8} {'with slow':>10} {'503s/s':>6} {'with slow':>10}")
     for door, row in table.items():
         print(f"{door:14} {row['p99_ms']:>8.2f} {row['p99_ms_with_slow']:>10.2f} {row['ratio']:>6.2f} {'< 2':>7} {row['per_s']:>8} {row['per_s_with_slow']:>10} "
-              f"{row['refused']:>6} {row['refused_with_slow']:>10}")
+              f"{row['refused_per_s']:>6} {row['refused_per_s_with_slow']:>10}")
     print(f"front RSS after it {rss / 1024:.1f} MiB")
 
 

@@ -67,6 +67,16 @@ class BareToken(Tool):
         return found
 
 
+def request_file(path, body, token):
+    """A temporary file with a POST, as closed_loop and open_loop take it."""
+    data = json.dumps(body)
+    file = tempfile.NamedTemporaryFile("w")
+    file.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+               f"Content-Length: {len(data)}\r\n\r\n{data}")
+    file.flush()
+    return file
+
+
 class Clients(Tool):
     """Keep-alive connections, plain or over TLS 1.3, that make the same request over and over."""
 
@@ -74,11 +84,7 @@ class Clients(Tool):
         self.strict = strict
         self.front, self.workers = gateway.process.pid, gateway.worker_pids()
         port = gateway.tls_port if tls else gateway.plain_port
-        data = json.dumps(body)
-        self.request = tempfile.NamedTemporaryFile("w")
-        self.request.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token or gateway.token}\r\n"
-                           f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n{data}")
-        self.request.flush()
+        self.request = request_file(path, body, token or gateway.token)
         super().__init__(programs() / "closed_loop", "127.0.0.1", port, connections, self.request.name,
                          gateway.root.certificate if tls else "-", self.front, *self.workers)
 
