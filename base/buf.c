@@ -12,16 +12,6 @@
 
 #define FIRST_CAP 64
 
-struct span span_of(const void *data, size_t len)
-{
-    return (struct span){data, len};
-}
-
-struct span span_text(const char *text)
-{
-    return (struct span){(const uint8_t *)text, strlen(text)};
-}
-
 bool span_equal(struct span a, struct span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
@@ -62,11 +52,6 @@ void buf_clear(struct buf *buf)
 void buf_reset(struct buf *buf)
 {
     buf_truncate(buf, 0);
-}
-
-struct span buf_span(const struct buf *buf)
-{
-    return (struct span){buf->data, buf->len};
 }
 
 static size_t limit_of(const struct buf *buf)
@@ -192,11 +177,6 @@ void buf_move(struct buf *to, struct buf *from)
     buf_clear(to);
     *to = *from;
     *from = (struct buf){.max = from->max};
-}
-
-struct cursor cursor_of(struct span bytes)
-{
-    return (struct cursor){bytes};
 }
 
 static struct err read_integer(struct cursor *cursor, size_t size, uint64_t *out)

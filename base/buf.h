@@ -25,8 +25,16 @@ struct buf {
 
 #define BUF_MAX_DEFAULT ((size_t)4 << 20)
 
-struct span span_of(const void *data, size_t len);
-struct span span_text(const char *text);
+static inline struct span span_of(const void *data, size_t len)
+{
+    return (struct span){(const uint8_t *)data, len};
+}
+
+static inline struct span span_text(const char *text)
+{
+    return span_of(text, strlen(text));
+}
+
 /* Not in constant time: for public bytes only; see secret_equal. */
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *text);
@@ -39,7 +47,10 @@ void buf_init(struct buf *buf, size_t max);
 void buf_clear(struct buf *buf);
 /* Wipes and keeps the memory and the maximum. */
 void buf_reset(struct buf *buf);
-struct span buf_span(const struct buf *buf);
+static inline struct span buf_span(const struct buf *buf)
+{
+    return span_of(buf->data, buf->len);
+}
 /* Makes room for `len` more bytes and gives their place; `buf->len` grows by len. ERR_TOO_LARGE
  * over max. */
 MUST_USE struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place);
@@ -61,7 +72,10 @@ void buf_move(struct buf *to, struct buf *from);
 struct cursor {
     struct span rest;
 };
-struct cursor cursor_of(struct span bytes);
+static inline struct cursor cursor_of(struct span bytes)
+{
+    return (struct cursor){bytes};
+}
 MUST_USE struct err cursor_u8(struct cursor *cursor, uint8_t *out);
 MUST_USE struct err cursor_u16(struct cursor *cursor, uint16_t *out);
 MUST_USE struct err cursor_u32(struct cursor *cursor, uint32_t *out);

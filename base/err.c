@@ -1,8 +1,7 @@
 /* Errors as values.
  *
- * err_ok() runs on every successful call, so it writes three words and leaves the rest of the
- * detail as it is; err_new() formats once, at the place that meets the failure, and cuts at a
- * character's edge so that the detail stays valid UTF-8. */
+ * Success is inline in err.h; err_new() formats once, at the place that meets the failure, and cuts
+ * at a character's edge so that the detail stays valid UTF-8. */
 #include "base/err.h"
 
 #include <stdarg.h>
@@ -48,15 +47,6 @@ static const char *const words[ERR_COUNT] = {
     [ERR_CORRUPT] = "corrupt",
     [ERR_INTERNAL] = "internal",
 };
-
-struct err err_ok(void)
-{
-    __attribute__((uninitialized)) struct err ok;
-    ok.code = ERR_OK;
-    ok.where = NULL;
-    ok.detail[0] = '\0';
-    return ok;
-}
 
 /* Removes a character whose last bytes were cut off at the end of the text. */
 static void trim_cut_character(char *text, size_t len)
