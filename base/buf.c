@@ -66,7 +66,7 @@ static void grow(struct buf *buf, size_t need)
     while (cap < need) {
         cap = cap > limit / 2 ? limit : cap * 2;
     }
-    uint8_t *data = mem_alloc(cap);
+    uint8_t *data = mem_room(cap); /* nothing reads behind `len` */
     if (buf->data != NULL && buf->len > 0) {
         memcpy(data, buf->data, buf->len);
         mem_wipe(buf->data, buf->len);

@@ -2,7 +2,7 @@
  *
  * Out of memory ends the process: no caller has a better answer, and a half-done request that
  * limps on is worse than a restart. Memory comes zeroed, so a forgotten field is empty, not
- * random. */
+ * random; only who fills all of it at once takes it as it is. */
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -35,6 +35,15 @@ void *mem_array(size_t count, size_t size)
     return memory;
 }
 
+void *mem_room(size_t size)
+{
+    void *memory = malloc(size > 0 ? size : 1);
+    if (memory == NULL) {
+        out_of_memory();
+    }
+    return memory;
+}
+
 void *mem_resize(void *memory, size_t count, size_t size)
 {
     bool empty = count == 0 || size == 0;
@@ -47,7 +56,7 @@ void *mem_resize(void *memory, size_t count, size_t size)
 
 void *mem_copy(const void *bytes, size_t len)
 {
-    void *copy = mem_alloc(len);
+    void *copy = mem_room(len);
     if (len > 0) {
         memcpy(copy, bytes, len);
     }

@@ -23,6 +23,8 @@
 void *mem_alloc(size_t size) __attribute__((malloc));
 /* Zeroed array; aborts when count * size overflows. */
 void *mem_array(size_t count, size_t size) __attribute__((malloc));
+/* The same without the zeros, for owners that read only what they have written. */
+void *mem_room(size_t size) __attribute__((malloc));
 /* Grows or shrinks an array to `count` items; new items are not zeroed. Not for secrets. */
 void *mem_resize(void *memory, size_t count, size_t size) __attribute__((warn_unused_result));
 /* Copies of bytes and of text; free with mem_free. */
