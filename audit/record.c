@@ -6,10 +6,10 @@
  * a record is always one line of bounded length. */
 #include "audit/record.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/json.h"
 
 #include "base/banned.h"
@@ -57,10 +57,14 @@ static void put_digest(struct json_writer *writer, const uint8_t digest[SHA256_L
 /* Milliseconds with microseconds behind the point: `1.204`. */
 static void put_ms(struct json_writer *writer, int64_t microseconds)
 {
-    char text[32];
+    char text[NUMBER_TEXT_MAX + 4];
     int64_t value = microseconds > 0 ? microseconds : 0;
-    int len = snprintf(text, sizeof(text), "%" PRId64 ".%03" PRId64, value / 1000, value % 1000);
-    json_put_raw(writer, "ms", span_of(text, (size_t)len));
+    size_t len = number_write(value / 1000, text);
+    text[len++] = '.';
+    text[len++] = (char)('0' + value / 100 % 10);
+    text[len++] = (char)('0' + value / 10 % 10);
+    text[len++] = (char)('0' + value % 10);
+    json_put_raw(writer, "ms", span_of(text, len));
 }
 
 static void put_request(struct json_writer *writer, const struct audit_record *record)
@@ -114,9 +118,10 @@ struct err record_write_tail(const struct audit_record *record, struct buf *out)
 
 struct err record_write_line(uint64_t seq, struct span tail, struct buf *out)
 {
-    char lead[48];
-    int len = snprintf(lead, sizeof(lead), SEQ_LEAD "%" PRIu64 ",", seq);
-    TRY(buf_append(out, span_of(lead, (size_t)len)));
+    char text[NUMBER_TEXT_MAX];
+    TRY(buf_append_text(out, SEQ_LEAD));
+    TRY(buf_append(out, span_of(text, natural_write(seq, text))));
+    TRY(buf_append_text(out, ","));
     return buf_append(out, tail);
 }
 

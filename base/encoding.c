@@ -232,3 +232,27 @@ struct err hex_decode(struct span text, struct buf *out)
     ENSURE(ok, ERR_INVALID_FIELD, "not hex");
     return err_ok();
 }
+
+size_t natural_write(uint64_t value, char out[NUMBER_TEXT_MAX])
+{
+    char digits[NUMBER_TEXT_MAX];
+    size_t len = 0;
+    do {
+        digits[NUMBER_TEXT_MAX - ++len] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(out, digits + NUMBER_TEXT_MAX - len, len);
+    return len;
+}
+
+size_t number_write(int64_t value, char out[NUMBER_TEXT_MAX])
+{
+    if (value >= 0) {
+        return natural_write((uint64_t)value, out);
+    }
+    char digits[NUMBER_TEXT_MAX];
+    size_t len = natural_write(0 - (uint64_t)value, digits); /* 19 at most */
+    out[0] = '-';
+    memcpy(out + 1, digits, len);
+    return 1 + len;
+}

@@ -25,6 +25,9 @@ bool json_scan_fail(struct json_scanner *scan, const char *reason);
 bool json_scan_take(struct json_scanner *scan, char c);
 /* Passes a string whose opening quote has been taken. */
 bool json_scan_text(struct json_scanner *scan);
+/* The first byte that needs a look: not printable ASCII, or `"` or `\`; `end` when there is none.
+ */
+const uint8_t *json_scan_plain(const uint8_t *at, const uint8_t *end);
 /* Length in bytes (1 to 4) of the UTF-8 character at `at`, 0 when it is not one: overlong forms,
  * surrogates and values over U+10FFFF are refused (RFC 3629 §4). at < end. */
 size_t json_scan_character(const uint8_t *at, const uint8_t *end);

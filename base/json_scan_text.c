@@ -103,32 +103,32 @@ static bool scan_escape(struct json_scanner *scan)
     return !unicode || scan_unicode_escape(scan);
 }
 
-/* Skips what needs no look: printable ASCII but `"` and `\`, eight bytes at a time. */
-static void skip_plain(struct json_scanner *scan)
+/* Eight bytes at a time. */
+const uint8_t *json_scan_plain(const uint8_t *at, const uint8_t *end)
 {
     const uint64_t ones = 0x0101010101010101U;
     const uint64_t tops = 0x8080808080808080U;
-    while (scan->end - scan->at >= 8) {
+    while (end - at >= 8) {
         uint64_t word = 0;
-        memcpy(&word, scan->at, sizeof(word));
+        memcpy(&word, at, sizeof(word));
         uint64_t quote = word ^ (ones * '"');
         uint64_t slash = word ^ (ones * '\\');
         uint64_t found = (word - ones * 0x20) | (quote - ones) | (slash - ones) | word;
         if ((found & tops) != 0) {
             break;
         }
-        scan->at += 8;
+        at += 8;
     }
-    while (scan->at < scan->end && *scan->at >= 0x20 && *scan->at < 0x80 && *scan->at != '"' &&
-           *scan->at != '\\') {
-        scan->at++;
+    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
+        at++;
     }
+    return at;
 }
 
 bool json_scan_text(struct json_scanner *scan)
 {
     for (;;) {
-        skip_plain(scan);
+        scan->at = json_scan_plain(scan->at, scan->end);
         if (scan->at >= scan->end) {
             return json_scan_fail(scan, "text without its closing quote");
         }

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <cjson/cJSON.h>
-#include <inttypes.h>
 #include <math.h>
 
 #include "base/clock.h"
@@ -18,14 +17,25 @@ struct json_writer json_writer_on(struct buf *out)
     return (struct json_writer){.out = out};
 }
 
-static void put(struct json_writer *writer, struct span bytes)
+/* Room for `len` bytes more, or NULL after an error, which stays. */
+static uint8_t *room(struct json_writer *writer, size_t len)
 {
+    uint8_t *place = NULL;
     if (writer->err.code != ERR_OK) {
-        return;
+        return NULL;
     }
-    struct err err = buf_append(writer->out, bytes);
+    struct err err = buf_extend(writer->out, len, &place);
     if (err.code != ERR_OK) {
         writer->err = err;
+    }
+    return place;
+}
+
+static void put(struct json_writer *writer, struct span bytes)
+{
+    uint8_t *place = room(writer, bytes.len);
+    if (place != NULL && bytes.len > 0) {
+        memcpy(place, bytes.data, bytes.len);
     }
 }
 
@@ -54,19 +64,18 @@ static size_t plain_len(struct span text)
 {
     const uint8_t *at = text.data;
     const uint8_t *end = text.data + text.len;
-    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') {
-        size_t len = *at < 0x80 ? 1 : json_scan_character(at, end);
+    for (;;) {
+        at = json_scan_plain(at, end);
+        size_t len = at < end && *at >= 0x80 ? json_scan_character(at, end) : 0;
         if (len == 0) {
-            break;
+            return (size_t)(at - text.data);
         }
         at += len;
     }
-    return (size_t)(at - text.data);
 }
 
-static void put_quoted(struct json_writer *writer, struct span text)
+static void put_escaped(struct json_writer *writer, struct span text)
 {
-    put_literal(writer, "\"");
     while (text.len > 0) {
         size_t plain = plain_len(text);
         put(writer, span_of(text.data, plain));
@@ -82,18 +91,46 @@ static void put_quoted(struct json_writer *writer, struct span text)
         }
         text = span_of(text.data + 1, text.len - 1);
     }
-    put_literal(writer, "\"");
+}
+
+/* With what stands before and behind the quotes; nearly every text is plain, and then it is one
+ * piece. */
+static void put_quoted(struct json_writer *writer, const char *before, struct span text,
+                       const char *behind)
+{
+    size_t before_len = strlen(before);
+    size_t behind_len = strlen(behind);
+    if (plain_len(text) < text.len) {
+        put_literal(writer, before);
+        put_literal(writer, "\"");
+        put_escaped(writer, text);
+        put_literal(writer, "\"");
+        put_literal(writer, behind);
+        return;
+    }
+    uint8_t *at = room(writer, before_len + text.len + behind_len + 2);
+    if (at == NULL) {
+        return;
+    }
+    memcpy(at, before, before_len);
+    at += before_len;
+    *at++ = '"';
+    if (text.len > 0) {
+        memcpy(at, text.data, text.len);
+    }
+    at += text.len;
+    *at++ = '"';
+    memcpy(at, behind, behind_len);
 }
 
 /* The comma and the name before any value. */
 static void lead_in(struct json_writer *writer, const char *name)
 {
-    if (writer->comma) {
-        put_literal(writer, ",");
-    }
+    const char *comma = writer->comma ? "," : "";
     if (name != NULL) {
-        put_quoted(writer, span_text(name));
-        put_literal(writer, ":");
+        put_quoted(writer, comma, span_text(name), ":");
+    } else {
+        put_literal(writer, comma);
     }
     writer->comma = true;
 }
@@ -142,7 +179,7 @@ void json_put_text(struct json_writer *writer, const char *name, const char *tex
 void json_put_span(struct json_writer *writer, const char *name, struct span text)
 {
     lead_in(writer, name);
-    put_quoted(writer, text);
+    put_quoted(writer, "", text, "");
 }
 
 typedef struct err encoder(struct span bytes, struct buf *out);
@@ -152,8 +189,9 @@ static void put_encoded(struct json_writer *writer, const char *name, struct spa
 {
     lead_in(writer, name);
     put_literal(writer, "\"");
-    if (writer->err.code == ERR_OK) {
-        writer->err = encode(bytes, writer->out);
+    struct err err = writer->err.code == ERR_OK ? encode(bytes, writer->out) : err_ok();
+    if (err.code != ERR_OK) {
+        writer->err = err;
     }
     put_literal(writer, "\"");
 }
@@ -175,10 +213,9 @@ void json_put_hex(struct json_writer *writer, const char *name, struct span byte
 
 void json_put_integer(struct json_writer *writer, const char *name, int64_t value)
 {
-    char digits[24];
-    (void)snprintf(digits, sizeof(digits), "%" PRId64, value);
+    char digits[NUMBER_TEXT_MAX];
     lead_in(writer, name);
-    put_literal(writer, digits);
+    put(writer, span_of(digits, number_write(value, digits)));
 }
 
 void json_put_number(struct json_writer *writer, const char *name, double value)

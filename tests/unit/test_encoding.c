@@ -146,13 +146,27 @@ static void hex_is_strict(void **state)
     }
 }
 
+static void numbers_are_decimal(void **state)
+{
+    (void)state;
+    static const int64_t numbers[] = {0, 1, 9, 10, -1, -10, 1234567890, INT64_MAX, INT64_MIN};
+    char out[NUMBER_TEXT_MAX], due[NUMBER_TEXT_MAX + 1];
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        size_t len = (size_t)snprintf(due, sizeof(due), "%lld", (long long)numbers[i]);
+        assert_int_equal(number_write(numbers[i], out), len);
+        assert_memory_equal(out, due, len);
+    }
+    assert_int_equal(natural_write(UINT64_MAX, out), NUMBER_TEXT_MAX);
+    assert_memory_equal(out, "18446744073709551615", NUMBER_TEXT_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_of_the_rfc),      cmocka_unit_test(random_bytes_come_back),
         cmocka_unit_test(loose_base64_is_refused), cmocka_unit_test(loose_base64url_is_refused),
         cmocka_unit_test(each_value_has_one_text), cmocka_unit_test(the_maximum_holds),
-        cmocka_unit_test(hex_is_strict),
+        cmocka_unit_test(hex_is_strict),           cmocka_unit_test(numbers_are_decimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
