@@ -1,8 +1,9 @@
 /* Hashes by OpenSSL, random bytes by the kernel, UUIDs from them.
  *
- * The digests are fetched from the provider once, and HMAC is keyed on a copy of a context that has
- * its digest: a fetch by name costs more than hashing a short message. A hash that fails means a
- * broken provider, for which no caller has an answer: abort. */
+ * The digests are fetched from the provider once, each thread hashes in one context of its own, and
+ * HMAC is keyed on a copy of a context that has its digest: a fetch by name, or a new context,
+ * costs more than hashing a short message. A hash that fails means a broken provider, for which no
+ * caller has an answer: abort. */
 #include "base/digest.h"
 
 #include <assert.h>
@@ -23,6 +24,7 @@
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *fetched[DIGEST_COUNT]; /* written once under fetch_once */
 static EVP_MAC_CTX *hmac_blank;       /* likewise: of SHA-256, with a key that nobody uses */
+static pthread_key_t ctx_key;         /* likewise: each thread's own context */
 
 static const struct {
     const char *name;
@@ -48,8 +50,16 @@ static void make_hmac_blank(void)
     EVP_MAC_free(hmac);
 }
 
+static void thread_ctx_free(void *ctx)
+{
+    EVP_MD_CTX_free(ctx);
+}
+
 static void fetch_all(void)
 {
+    if (pthread_key_create(&ctx_key, thread_ctx_free) != 0) {
+        abort();
+    }
     make_hmac_blank();
     for (unsigned i = 0; i < DIGEST_COUNT; i++) {
         fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
@@ -79,17 +89,33 @@ size_t digest_len(enum digest digest)
     return digests[digest].len;
 }
 
+static EVP_MD_CTX *thread_ctx(void)
+{
+    fetch_before();
+    EVP_MD_CTX *ctx = pthread_getspecific(ctx_key);
+    if (ctx == NULL) {
+        ctx = EVP_MD_CTX_new();
+        if (ctx == NULL || pthread_setspecific(ctx_key, ctx) != 0) {
+            abort();
+        }
+    }
+    return ctx;
+}
+
 static void digest_parts(enum digest digest, const struct span *parts, size_t count, uint8_t *out)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestInit_ex2(ctx, provider_digest(digest), NULL) == 1;
+    EVP_MD_CTX *ctx = thread_ctx();
+    bool ok = EVP_DigestInit_ex2(ctx, provider_digest(digest), NULL) == 1;
     for (size_t i = 0; ok && i < count; i++) {
         ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
     }
     if (!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
         abort();
     }
-    EVP_MD_CTX_free(ctx);
+    /* OpenSSL wipes the last block of SHA-1 and SHA-256 by itself (md32_common.h) */
+    if (digest == DIGEST_SHA384 || digest == DIGEST_SHA512) {
+        (void)EVP_MD_CTX_reset(ctx);
+    }
 }
 
 void digest_of(enum digest digest, struct span bytes, uint8_t out[DIGEST_MAX])
