@@ -178,6 +178,14 @@ struct err cipher_read_blob(struct batch *batch, struct item *item, enum cipher_
     return err_ok();
 }
 
+/* One bit of a blob says which OAEP its block is of: one that the token does not do makes a bad
+ * blob like any other. */
+static bool is_bad_blob(const struct batch *batch, const struct item *item)
+{
+    return item->err.code == ERR_INVALID_CIPHERTEXT ||
+           (key_is_rsa(batch) && item->err.code == ERR_UNSUPPORTED_BY_TOKEN);
+}
+
 struct err cipher_open(struct batch *batch)
 {
     struct token *token = NULL;
@@ -187,7 +195,7 @@ struct err cipher_open(struct batch *batch)
         struct item *item = &batch->items[i];
         if (batch_waits(item)) {
             buf_move(&item->output, &item->token.output);
-        } else if (item->err.code == ERR_INVALID_CIPHERTEXT) {
+        } else if (is_bad_blob(batch, item)) {
             item->err = envelope_refusal();
         }
     }

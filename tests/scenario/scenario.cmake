@@ -21,6 +21,7 @@ endfunction()
 
 hsmgate_scenario(scenario main_job)
 hsmgate_scenario(scenario bad_input)
+hsmgate_scenario(scenario bit_flips)
 hsmgate_scenario(scenario vault)
 hsmgate_scenario(scenario aws)
 hsmgate_scenario(scenario aws_presigned)

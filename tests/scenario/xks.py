@@ -14,6 +14,7 @@ from gateway import Gateway, b64, unb64
 from leaping import Leaping
 
 ROOT = "/kms/xks/v1/"
+PATIENCE = 50
 METADATA = {"awsPrincipalArn": "arn:aws:iam::123456789012:user/Alice", "kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/x", "kmsOperation": "SomethingNew",
             "kmsRequestId": "1"}
 KEPT = ("ciphertext", "initializationVector", "authenticationTag", "ciphertextMetadata")
@@ -30,13 +31,21 @@ class Xks:
         signed = sigv4.sign(method, self.root + path, headers, data, *(credentials or self.own), **{"service": "kms-xks-proxy", **how})
         return self.gateway.call(method, self.root + path, data, token="", headers=signed)
 
+    def patient(self, path, body=None, **how):
+        """As AWS KMS does, asks again when the answer did not come in its 250 ms: the machine may be busy."""
+        for _ in range(PATIENCE):
+            answer = self.call(path, body, **how)
+            if answer.status != 503:
+                break
+        return answer
+
     def do(self, path, body=None, **how):
-        answer = self.call(path, body, **how)
+        answer = self.patient(path, body, **how)
         assert answer.status == 200 and answer.headers["Content-Type"] == "application/json", answer.body
         return answer.json
 
     def refused(self, status, name, path, body=None, **how):
-        answer = self.call(path, body, **how)
+        answer = (self.call if status == 503 else self.patient)(path, body, **how)
         assert (answer.status, answer.json["errorName"]) == (status, name), (path, answer.status, answer.body)
         assert 0 < len(answer.json["errorMessage"]) < 512
 
@@ -103,7 +112,7 @@ def test_old_versions_open(xks):
 
 def test_bad_ciphertexts(xks):
     made = xks.encrypt(b"secret", b"aad")
-    flips = [(name, i) for name in KEPT for i in range(0, 8 * len(unb64(made[name])), 7)]
+    flips = [(name, i) for name in KEPT for i in range(8 * len(unb64(made[name])))]
     for name, i in flips:
         raw = bytearray(unb64(made[name]))
         raw[i // 8] ^= 1 << i % 8
