@@ -8,6 +8,7 @@
 #define HSMGATE_BASE_JSON_H
 
 #include "base/buf.h"
+#include "base/pile.h"
 
 #define JSON_DEPTH_MAX 16
 
@@ -15,6 +16,7 @@ struct json_value; /* a node of a document; lives as long as it */
 
 struct json {
     struct json_value *root; /* NULL when empty */
+    struct pile nodes;       /* what the tree is made of */
 };
 
 /* ERR_INVALID_JSON with the byte offset, ERR_DUPLICATE_FIELD with the name. */

@@ -1,8 +1,9 @@
 /* JSON documents: from text to cJSON's tree and back to nothing.
  *
- * cJSON builds the tree after json_scan has accepted the text. Its look-ups take the first of
- * several equal names, so documents with any are refused here, in O(n log n) for big objects: the
- * sender chooses n. Text may be plaintext or a token, so clearing wipes it. */
+ * cJSON builds the tree after json_scan has accepted the text, out of a pile that belongs to the
+ * document. Its look-ups take the first of several equal names, so documents with any are refused
+ * here, in O(n log n) for big objects: the sender chooses n. Text may be plaintext or a token, so
+ * clearing wipes it. */
 #include "base/json_inner.h"
 
 #include <cjson/cJSON.h>
@@ -14,9 +15,23 @@
 
 static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
 
+/* Where cJSON takes memory from while this thread parses: its hooks have no argument. */
+static _Thread_local struct pile *parsing;
+
+static void *take_node(size_t size)
+{
+    return pile_take(parsing, size);
+}
+
+/* The pile goes as a whole. */
+static void keep_node(void *memory)
+{
+    (void)memory;
+}
+
 static void set_hooks(void)
 {
-    cJSON_Hooks hooks = {.malloc_fn = mem_alloc, .free_fn = mem_free};
+    cJSON_Hooks hooks = {.malloc_fn = take_node, .free_fn = keep_node};
     cJSON_InitHooks(&hooks);
 }
 
@@ -72,22 +87,18 @@ static const char *find_duplicate(const cJSON *parent)
     return count <= FEW ? duplicate_of_few(parent) : duplicate_of_many(parent, count);
 }
 
-static void wipe_texts(cJSON *item)
-{
-    for (; item != NULL; item = item->next) {
-        if (item->valuestring != NULL) {
-            mem_wipe(item->valuestring, strlen(item->valuestring));
-        }
-        wipe_texts(item->child);
-    }
-}
-
 void json_clear(struct json *json)
 {
-    cJSON *root = (cJSON *)(void *)json->root;
-    wipe_texts(root);
-    cJSON_Delete(root);
+    pile_clear(&json->nodes);
     json->root = NULL;
+}
+
+static void build_tree(struct span text, struct json *out)
+{
+    parsing = &out->nodes;
+    cJSON *root = cJSON_ParseWithLength((const char *)text.data, text.len);
+    parsing = NULL;
+    out->root = (struct json_value *)(void *)root;
 }
 
 struct err json_parse(struct span text, struct json *out)
@@ -96,13 +107,13 @@ struct err json_parse(struct span text, struct json *out)
     if (pthread_once(&hooks_once, set_hooks) != 0) {
         abort();
     }
-    cJSON *root = cJSON_ParseWithLength((const char *)text.data, text.len);
-    CLEANUP(json_clear) struct json parsed = {(struct json_value *)(void *)root};
-    ENSURE(root != NULL, ERR_INVALID_JSON, "not JSON");
-    const char *duplicate = find_duplicate(root);
+    CLEANUP(json_clear) struct json parsed = {0};
+    build_tree(text, &parsed);
+    ENSURE(parsed.root != NULL, ERR_INVALID_JSON, "not JSON");
+    const char *duplicate = find_duplicate((const cJSON *)(const void *)parsed.root);
     ENSURE(duplicate == NULL, ERR_DUPLICATE_FIELD, "field '%.64s' appears twice",
            json_shown_name(duplicate));
     *out = parsed;
-    parsed.root = NULL;
+    parsed = (struct json){0};
     return err_ok();
 }

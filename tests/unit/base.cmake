@@ -1,5 +1,5 @@
-foreach(name algorithm buf certificate clock digest encoding envelope err failpoint file harmless json_read json_scan json_write log mem name secret
-        sync wiping_free yaml)
+foreach(name algorithm buf certificate clock digest encoding envelope err failpoint file harmless json_read json_scan json_write log mem name pile
+        secret sync wiping_free yaml)
   hsmgate_unit_test(test_${name} hsmgate_base)
 endforeach()
 target_link_libraries(test_certificate PRIVATE PkgConfig::OPENSSL PkgConfig::GNUTLS)
