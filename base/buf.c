@@ -91,11 +91,23 @@ struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place)
 
 struct err buf_append(struct buf *buf, struct span bytes)
 {
+    return buf_append_parts(buf, &bytes, 1);
+}
+
+struct err buf_append_parts(struct buf *buf, const struct span *parts, size_t count)
+{
+    size_t len = 0;
     uint8_t *place = NULL;
-    TRY(buf_extend(buf, bytes.len, &place));
+    for (size_t i = 0; i < count; i++) {
+        ENSURE(!__builtin_add_overflow(len, parts[i].len, &len), ERR_TOO_LARGE, "too many bytes");
+    }
+    TRY(buf_extend(buf, len, &place));
     assert(place != NULL);
-    if (bytes.len > 0) {
-        memcpy(place, bytes.data, bytes.len);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0) {
+            memcpy(place, parts[i].data, parts[i].len);
+            place += parts[i].len;
+        }
     }
     return err_ok();
 }

@@ -55,6 +55,8 @@ static inline struct span buf_span(const struct buf *buf)
  * over max. */
 MUST_USE struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place);
 MUST_USE struct err buf_append(struct buf *buf, struct span bytes);
+/* Several, one behind the other, with one growth. */
+MUST_USE struct err buf_append_parts(struct buf *buf, const struct span *parts, size_t count);
 MUST_USE struct err buf_append_text(struct buf *buf, const char *text);
 MUST_USE struct err buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -10,7 +10,8 @@
 #define MAGIC       "HSG"
 #define MAGIC_LEN   3
 #define FORMAT      1
-#define AAD_DOMAIN  "hsmgate/v1/envelope" /* not `hsmgate/v1/kcv`, see the token's key check */
+#define HEAD_LEN    (MAGIC_LEN + UUID_LEN + 8) /* format, type, version u32, algorithm, IV length */
+#define AAD_DOMAIN  "hsmgate/v1/envelope"      /* not `hsmgate/v1/kcv`, see the token's key check */
 #define VERSION_MAX 0x7FFFFFFFu
 
 /* What each algorithm's IV and body may be. */
@@ -58,31 +59,38 @@ static bool is_writable(const struct envelope *envelope)
            body_fits(envelope);
 }
 
-static struct err put_head(const struct envelope *envelope, struct buf *out)
+static void write_head(const struct envelope *envelope, uint8_t out[HEAD_LEN])
 {
-    TRY(buf_append(out, span_of(MAGIC, MAGIC_LEN)));
-    TRY(buf_append_u8(out, FORMAT));
-    TRY(buf_append_u8(out, (uint8_t)envelope->type));
-    TRY(buf_append(out, span_of(envelope->key.bytes, UUID_LEN)));
-    TRY(buf_append_u32(out, envelope->version));
-    TRY(buf_append_u8(out, (uint8_t)envelope->algorithm));
-    return buf_append_u8(out, (uint8_t)shapes[envelope->algorithm].iv_len);
+    memcpy(out, MAGIC, MAGIC_LEN);
+    out += MAGIC_LEN;
+    *out++ = FORMAT;
+    *out++ = (uint8_t)envelope->type;
+    memcpy(out, envelope->key.bytes, UUID_LEN);
+    out += UUID_LEN;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        *out++ = (uint8_t)(envelope->version >> shift);
+    }
+    *out++ = (uint8_t)envelope->algorithm;
+    *out = (uint8_t)shapes[envelope->algorithm].iv_len;
 }
 
 struct err envelope_encode(const struct envelope *envelope, struct buf *out)
 {
+    uint8_t head[HEAD_LEN];
     ENSURE(is_writable(envelope), ERR_INTERNAL, "the token gave an odd ciphertext");
-    TRY(put_head(envelope, out));
-    TRY(buf_append(out, envelope->iv));
-    return buf_append(out, envelope->body);
+    write_head(envelope, head);
+    const struct span parts[] = {span_of(head, HEAD_LEN), envelope->iv, envelope->body};
+    return buf_append_parts(out, parts, ARRAY_LEN(parts));
 }
 
 struct err envelope_aad(const struct envelope *envelope, struct span context, struct buf *out)
 {
+    uint8_t head[HEAD_LEN];
     ENSURE(head_fits(envelope), ERR_INTERNAL, "the ciphertext has an odd head");
-    TRY(buf_append(out, span_of(AAD_DOMAIN, sizeof(AAD_DOMAIN)))); /* with its NUL */
-    TRY(put_head(envelope, out));
-    return buf_append(out, context);
+    write_head(envelope, head);
+    const struct span parts[] = {span_of(AAD_DOMAIN, sizeof(AAD_DOMAIN)), /* with its NUL */
+                                 span_of(head, HEAD_LEN), context};
+    return buf_append_parts(out, parts, ARRAY_LEN(parts));
 }
 
 static struct err read_head(struct cursor *cursor, struct envelope *out, size_t *out_iv_len)

@@ -54,6 +54,20 @@ static void the_maximum_holds_to_the_byte(void **state)
     assert_ok(buf_extend(&other, BUF_MAX_DEFAULT, &place));
 }
 
+static void parts_come_together_or_not_at_all(void **state)
+{
+    (void)state;
+    CLEANUP(buf_clear) struct buf buf = {0};
+    buf_init(&buf, 6);
+    const struct span parts[] = {span_text("ab"), {0}, span_text("cd")};
+    assert_ok(buf_append_parts(&buf, parts, ARRAY_LEN(parts)));
+    assert_ok(buf_append_parts(&buf, parts, 0));
+    assert_code(buf_append_parts(&buf, parts, ARRAY_LEN(parts)), ERR_TOO_LARGE);
+    assert_span_is(buf_span(&buf), "abcd");
+    const struct span endless[] = {span_text("a"), span_of("", SIZE_MAX)};
+    assert_code(buf_append_parts(&buf, endless, ARRAY_LEN(endless)), ERR_TOO_LARGE);
+}
+
 static void growing_keeps_the_bytes(void **state)
 {
     (void)state;
@@ -165,6 +179,7 @@ int main(void)
         cmocka_unit_test(spans_compare),
         cmocka_unit_test(a_zeroed_buf_works),
         cmocka_unit_test(the_maximum_holds_to_the_byte),
+        cmocka_unit_test(parts_come_together_or_not_at_all),
         cmocka_unit_test(growing_keeps_the_bytes),
         cmocka_unit_test(shortening_wipes_the_tail),
         cmocka_unit_test(long_formats_fit),
