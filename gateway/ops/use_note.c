@@ -53,15 +53,23 @@ static struct err note_item(const struct batch *batch, const struct item *item)
     return note(batch, item->version, &use);
 }
 
+/* Uses of one version in one batch differ only in what a rewrap counts and when a JWT expires. */
+static bool says_the_same(enum verb_use how, const struct version *a, const struct version *b)
+{
+    return a == b && how != VERB_REWRAPS && how != VERB_SIGNS_JWT;
+}
+
 struct err use_note_batch(const struct batch *batch)
 {
     enum verb_use how = batch->verb->use;
+    const struct version *noted = NULL;
     for (size_t i = 0; how != VERB_USES_NOTHING && i < batch->count; i++) {
         const struct item *item = &batch->items[i];
         bool counts = item->err.code == ERR_OK && item->version != NULL &&
                       (how != VERB_CHECKS || item->valid);
-        if (counts) {
+        if (counts && !says_the_same(how, item->version, noted)) {
             TRY(note_item(batch, item));
+            noted = item->version;
         }
     }
     return err_ok();
