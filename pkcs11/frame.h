@@ -45,6 +45,7 @@ enum frame_class {
     FRAME_UNAPPROVED,    /* what a quorum decides was not decided so; the item's input says why */
     FRAME_SPENT,         /* open: the statement was spent before */
     FRAME_UNPINNED,      /* the worker pins no roster, so it believes no quorum */
+    FRAME_LYING,         /* the module says OK to what cannot be true: the front kills the worker */
     FRAME_CLASS_END
 };
 

@@ -55,6 +55,9 @@ static struct ckr_verdict make_mac(struct session *session, const struct materia
     mechanism_init(&mechanism, TOKEN_HMAC, key->algorithm);
     struct ckr_verdict verdict =
         operation_sign(session, &mechanism, material->key, subject_of(key, &subject), &place);
+    if (verdict.class == FRAME_OK && place.len < MAC_LEN) {
+        return ckr_own(FRAME_LYING);
+    }
     if (verdict.class == FRAME_OK) {
         memcpy(key->identity, mac, MAC_LEN);
         key->identity_len = MAC_LEN;

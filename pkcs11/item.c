@@ -74,6 +74,12 @@ size_t item_room(enum token_op op, const struct frame_item *item)
     return 0;
 }
 
+/* So no signature, MAC or tag comes out of a key, and no 16 bytes or more by chance. */
+static bool is_one_byte_again(struct span bytes)
+{
+    return bytes.len > 1 && memcmp(bytes.data, bytes.data + 1, bytes.len - 1) == 0;
+}
+
 static struct ckr_verdict sign(struct session *session, const struct frame_item *request,
                                CK_OBJECT_HANDLE key, struct operation_place out,
                                struct frame_item *reply)
@@ -82,10 +88,10 @@ static struct ckr_verdict sign(struct session *session, const struct frame_item 
     size_t due = out.len;
     mechanism_init(&mechanism, request->mechanism, request->key.algorithm);
     struct ckr_verdict verdict = operation_sign(session, &mechanism, key, request->input, &out);
-    if (verdict.class == FRAME_OK && out.len != due) {
-        return ckr_own(FRAME_UNSUPPORTED);
-    }
     reply->input = span_of(out.data, out.len);
+    if (verdict.class == FRAME_OK && (out.len != due || is_one_byte_again(reply->input))) {
+        return ckr_own(FRAME_LYING);
+    }
     return verdict;
 }
 
@@ -99,6 +105,11 @@ static struct ckr_verdict seal(struct worker *worker, struct session *session,
         operation_seal(session, worker->probe.iv, key, request->aad, plaintext, place, &out);
     reply->aad = span_of(place, TOKEN_IV_LEN);
     reply->input = span_of(out.data, out.len);
+    bool wrong = verdict.class == FRAME_UNSUPPORTED; /* the probe saw this module seal rightly */
+    if (wrong || (verdict.class == FRAME_OK &&
+                  is_one_byte_again(span_of(out.data + plaintext.len, TOKEN_TAG_LEN)))) {
+        return ckr_own(FRAME_LYING);
+    }
     return verdict;
 }
 
@@ -107,7 +118,8 @@ static struct ckr_verdict decrypt(struct worker *worker, struct session *session
                                   struct operation_place out, struct frame_item *reply)
 {
     struct ckr_verdict verdict;
-    if (request->mechanism == TOKEN_AES_GCM) {
+    bool gcm = request->mechanism == TOKEN_AES_GCM;
+    if (gcm) {
         verdict = operation_open(session, key, request->aad, request->iv, request->input,
                                  (CK_RV)worker->probe.found.tamper_ckr, &out);
     } else {
@@ -115,6 +127,9 @@ static struct ckr_verdict decrypt(struct worker *worker, struct session *session
         mechanism_init(&mechanism, request->mechanism, request->key.algorithm);
         verdict = operation_decrypt(session, &mechanism, key, request->input,
                                     worker->probe.oaep_tamper_ckr, &out);
+    }
+    if (verdict.class == FRAME_OK && gcm && out.len + TOKEN_TAG_LEN != request->input.len) {
+        return ckr_own(FRAME_LYING);
     }
     reply->input = span_of(out.data, out.len);
     return verdict;

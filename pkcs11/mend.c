@@ -10,7 +10,7 @@
 bool mend_is_hopeless(enum frame_class class)
 {
     return class == FRAME_DEVICE_LOST || class == FRAME_PIN || class == FRAME_STALE_SESSION ||
-           class == FRAME_STALE_EPOCH;
+           class == FRAME_STALE_EPOCH || class == FRAME_LYING;
 }
 
 static struct ckr_verdict renew_login(struct worker *worker, uint32_t seen_epoch)

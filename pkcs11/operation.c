@@ -3,7 +3,8 @@
  * A failed Init begins nothing, so the session stays in use unless the code speaks of the session
  * itself. A failed second half may leave the operation active; then only a code that is known to
  * end it keeps the session. Results are never longer than the room that was computed before,
- * because BUFFER_TOO_SMALL would be such a leftover. */
+ * because BUFFER_TOO_SMALL would be such a leftover. Random bytes, and the token's own IVs, that
+ * came before are not taken. */
 #include "pkcs11/operation.h"
 
 #include <string.h>
@@ -28,9 +29,28 @@ static struct ckr_verdict settle(struct session *session, struct ckr_verdict ver
     return verdict;
 }
 
+/* A module that says that it wrote more than there was room for: nobody may read that far. */
+static struct ckr_verdict take(struct ckr_verdict verdict, CK_ULONG len,
+                               struct operation_place *out)
+{
+    if (verdict.class != FRAME_OK) {
+        return verdict;
+    }
+    if (len > out->len) {
+        return ckr_own(FRAME_LYING);
+    }
+    out->len = len;
+    return verdict;
+}
+
 struct ckr_verdict operation_random(struct session *session, struct operation_place place)
 {
     CK_RV ckr = session->list->C_GenerateRandom(session->handle, place.data, place.len);
+    struct span bytes = span_of(place.data, place.len);
+    if (ckr == CKR_OK && bytes.len >= REPEATS_LEN_MIN &&
+        !repeats_are_new(session->repeats, bytes)) {
+        return ckr_own(FRAME_LYING);
+    }
     return settle_init(session, ckr);
 }
 
@@ -44,10 +64,7 @@ struct ckr_verdict operation_sign(struct session *session, struct mechanism *mec
     }
     CK_ULONG len = out->len;
     ckr = session->list->C_Sign(session->handle, cryptoki_bytes(input), input.len, out->data, &len);
-    if (ckr == CKR_OK) {
-        out->len = len;
-    }
-    return settle(session, ckr_verdict(ckr));
+    return take(settle(session, ckr_verdict(ckr)), len, out);
 }
 
 struct ckr_verdict operation_decrypt(struct session *session, struct mechanism *mechanism,
@@ -61,10 +78,7 @@ struct ckr_verdict operation_decrypt(struct session *session, struct mechanism *
     CK_ULONG len = out->len;
     ckr = session->list->C_Decrypt(session->handle, cryptoki_bytes(input), input.len, out->data,
                                    &len);
-    if (ckr == CKR_OK) {
-        out->len = len;
-    }
-    return settle(session, ckr_decrypt_verdict(ckr, tampered));
+    return take(settle(session, ckr_decrypt_verdict(ckr, tampered)), len, out);
 }
 
 static struct ckr_verdict encrypt(struct session *session, struct mechanism *mechanism,
@@ -78,10 +92,7 @@ static struct ckr_verdict encrypt(struct session *session, struct mechanism *mec
     CK_ULONG len = out->len;
     ckr = session->list->C_Encrypt(session->handle, cryptoki_bytes(input), input.len, out->data,
                                    &len);
-    if (ckr == CKR_OK) {
-        out->len = len;
-    }
-    return settle(session, ckr_verdict(ckr));
+    return take(settle(session, ckr_verdict(ckr)), len, out);
 }
 
 struct ckr_verdict operation_seal(struct session *session, enum operation_iv source,
@@ -110,6 +121,10 @@ struct ckr_verdict operation_seal(struct session *session, enum operation_iv sou
     /* Whatever the token says that it used is what counts. */
     memcpy(iv, appended ? out->data + sealed : used, TOKEN_IV_LEN);
     out->len = sealed;
+    if (source != OPERATION_IV_RANDOM &&
+        !repeats_are_new(session->repeats, span_of(iv, TOKEN_IV_LEN))) {
+        return ckr_own(FRAME_LYING);
+    }
     return verdict;
 }
 

@@ -49,7 +49,7 @@ static bool is_answer(struct ckr_verdict verdict)
 {
     return verdict.class == FRAME_OK || verdict.class == FRAME_OUR_MISTAKE ||
            verdict.class == FRAME_UNSUPPORTED || verdict.class == FRAME_CALLER_DATA ||
-           verdict.class == FRAME_KEY_SWAPPED;
+           verdict.class == FRAME_KEY_SWAPPED || verdict.class == FRAME_LYING;
 }
 
 /* Finds where IVs come from: the first way in which a ciphertext opens again. */

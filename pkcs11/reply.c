@@ -51,6 +51,8 @@ static const struct {
     [FRAME_SPENT] = {"spent", ERR_CONFLICT, "the approvals were used before", false, false},
     [FRAME_UNPINNED] = {"unpinned", ERR_INVALID_STATE,
                         "the token's worker pins no roster, so it opens nothing", false, true},
+    [FRAME_LYING] = {"lying module", ERR_TOKEN_UNAVAILABLE, "the token's answer cannot be true",
+                     true, true},
 };
 
 static const struct {

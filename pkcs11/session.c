@@ -24,6 +24,7 @@ struct err session_pool_open(struct session_pool *pool, struct login *login, uns
     CK_RV ckr = CKR_OK;
     *pool = (struct session_pool){.login = login};
     sync_init(&pool->mutex, &pool->returned);
+    repeats_init(&pool->repeats);
     while (pool->count < wanted && pool->count < SESSION_MAX) {
         struct session *session = &pool->all[pool->count];
         ckr = open_handle(login, &session->handle);
@@ -32,6 +33,7 @@ struct err session_pool_open(struct session_pool *pool, struct login *login, uns
         }
         session->list = login->module->list;
         session->login = login;
+        session->repeats = &pool->repeats;
         session->epoch = login_epoch(login);
         session->live = true;
         session->next = pool->free;
@@ -167,4 +169,5 @@ struct ckr_verdict session_sees_all(const struct session *session)
 void session_pool_clear(struct session_pool *pool)
 {
     sync_destroy(&pool->mutex, &pool->returned);
+    repeats_clear(&pool->repeats);
 }

@@ -3,6 +3,7 @@
 #define HSMGATE_PKCS11_SESSION_H
 
 #include "pkcs11/login.h"
+#include "pkcs11/repeats.h"
 
 #define SESSION_MAX 256
 /* Sessions that may be given up before only a fresh process helps. */
@@ -11,6 +12,7 @@
 struct session {
     const CK_FUNCTION_LIST *list;
     const struct login *login;
+    struct repeats *repeats; /* of all sessions */
     CK_SESSION_HANDLE handle;
     uint32_t epoch;      /* of the login that it was last seen under */
     bool live;           /* false: its handle was given up, session_ready opens another */
@@ -28,6 +30,7 @@ struct session_pool {
     unsigned dropped_count;
     unsigned count; /* sessions in all; not changed after opening */
     struct session all[SESSION_MAX];
+    struct repeats repeats; /* locks itself */
 };
 
 /* Opens up to `wanted` sessions, as many as the token gives. ERR_TOKEN_UNAVAILABLE when it gives

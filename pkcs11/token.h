@@ -222,7 +222,7 @@ struct token_probe {
     uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
 };
 /* Classes of the worker's answers (frame.h); index 0 is success and never counted. */
-#define TOKEN_ERROR_COUNT 16
+#define TOKEN_ERROR_COUNT 17
 struct token_status {
     enum token_state state;
     uint64_t epoch;    /* grows with every login */

@@ -37,6 +37,7 @@ const char *token_error_name(size_t class)
         [FRAME_UNAPPROVED] = "unapproved",
         [FRAME_SPENT] = "spent",
         [FRAME_UNPINNED] = "unpinned",
+        [FRAME_LYING] = "lying",
     };
     static_assert(TOKEN_ERROR_COUNT == FRAME_CLASS_END, "a name for each class");
     return names[class];

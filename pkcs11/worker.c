@@ -25,6 +25,25 @@ static struct err probe_now(struct worker *worker)
     return err_ok();
 }
 
+/* A generator that is stuck would be found with the second IV, but by every new worker again, and
+ * all of those first IVs would be one. Other failures are those of who needs random bytes. */
+static struct err try_random(struct worker *worker)
+{
+    struct session *session = NULL;
+    uint8_t bytes[REPEATS_LEN_MIN];
+    const struct operation_place place = {bytes, sizeof(bytes)};
+    struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
+    if (verdict.class != FRAME_OK) {
+        return err_ok();
+    }
+    for (int i = 0; i < 2 && verdict.class == FRAME_OK; i++) {
+        verdict = operation_random(session, place);
+    }
+    session_release(&worker->pool, session);
+    ENSURE(verdict.class != FRAME_LYING, ERR_CORRUPT, "the token's random bytes repeat");
+    return err_ok();
+}
+
 static struct err learn(struct worker *worker)
 {
     const struct worker_config *config = worker->config;
@@ -47,6 +66,7 @@ struct err worker_start(struct worker *worker, const struct worker_config *confi
     login_init(&worker->login, &worker->module, config);
     TRY(login_renew(&worker->login, 0));
     TRY(session_pool_open(&worker->pool, &worker->login, channels));
+    TRY(try_random(worker));
     TRY(learn(worker));
     worker->probe.found.sessions = worker->pool.count;
     newborns_init(&worker->newborns);
@@ -63,6 +83,8 @@ enum frame_class worker_class_of(struct err err)
         return FRAME_PIN;
     case ERR_CONFIG:
         return FRAME_OUR_MISTAKE;
+    case ERR_CORRUPT:
+        return FRAME_LYING;
     default:
         return FRAME_DEVICE_LOST;
     }

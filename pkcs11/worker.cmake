@@ -27,6 +27,7 @@ add_library(hsmgate_worker STATIC
   probe.c
   probe_cache.c
   proof.c
+  repeats.c
   seal.c
   search.c
   selftest.c

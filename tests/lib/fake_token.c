@@ -65,6 +65,9 @@ static struct {
     CK_ATTRIBUTE_TYPE lied;
     CK_BBOOL lie;
     CK_ATTRIBUTE_TYPE ignored;
+    bool stuck;
+    int longer;
+    bool zeroes;
     unsigned calls[FAKE_CALL_COUNT];
     struct {
         CK_RV ckr;
@@ -222,6 +225,15 @@ static CK_RV fake_login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR
     return unlock(ckr);
 }
 
+static void make_random(uint8_t *out, size_t len)
+{
+    if (fake.stuck) {
+        memset(out, 7, len);
+    } else {
+        random_bytes(out, len);
+    }
+}
+
 static CK_RV fake_random(CK_SESSION_HANDLE handle, CK_BYTE *out, CK_ULONG len)
 {
     CK_RV ckr = enter(FAKE_RANDOM);
@@ -229,7 +241,7 @@ static CK_RV fake_random(CK_SESSION_HANDLE handle, CK_BYTE *out, CK_ULONG len)
         ckr = CKR_SESSION_HANDLE_INVALID;
     }
     if (ckr == CKR_OK) {
-        random_bytes(out, len);
+        make_random(out, len);
     }
     return unlock(ckr);
 }
@@ -500,7 +512,10 @@ static CK_RV fake_sign(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG len, CK
     unsigned mac_len = 0;
     assert(*out_len >= (CK_ULONG)EVP_MD_get_size(hash));
     assert(HMAC(hash, object.value, (int)object.value_len, data, len, out, &mac_len) != NULL);
-    *out_len = mac_len;
+    if (fake.zeroes) {
+        memset(out, 0, mac_len);
+    }
+    *out_len = mac_len + (CK_ULONG)fake.longer;
     atomic_flag_clear(&session->busy);
     return CKR_OK;
 }
@@ -558,7 +573,7 @@ static CK_RV fake_encrypt(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG len,
     occupy(session);
     bool caller = fake.iv == OPERATION_IV_RANDOM;
     bool appended = fake.iv == OPERATION_IV_APPENDED;
-    random_bytes(own, sizeof(own));
+    make_random(own, sizeof(own));
     assert(*out_len >= len + TOKEN_TAG_LEN + (appended ? TOKEN_IV_LEN : 0));
     const uint8_t *iv = caller ? session->gcm.pIv : own;
     assert(gcm_pass(&object, &session->gcm, iv, 1, span_of(data, len), out, out + len));
@@ -569,6 +584,7 @@ static CK_RV fake_encrypt(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG len,
     } else if (!caller) {
         memcpy(session->gcm.pIv, own, TOKEN_IV_LEN);
     }
+    *out_len += (CK_ULONG)fake.longer;
     atomic_flag_clear(&session->busy);
     return CKR_OK;
 }
@@ -595,7 +611,7 @@ static CK_RV fake_decrypt(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG len,
     memcpy(tag, data + body, sizeof(tag));
     bool opened =
         gcm_pass(&object, &session->gcm, session->gcm.pIv, 0, span_of(data, body), out, tag);
-    *out_len = opened ? body : *out_len;
+    *out_len = opened ? body + (CK_ULONG)fake.longer : *out_len;
     atomic_flag_clear(&session->busy);
     return opened ? CKR_OK : fake.tamper;
 }
@@ -615,6 +631,9 @@ CK_FUNCTION_LIST *fake_token_new(void)
     fake.iv = OPERATION_IV_RANDOM;
     fake.no_empty = false;
     fake.tamper = CKR_ENCRYPTED_DATA_INVALID;
+    fake.stuck = false;
+    fake.longer = 0;
+    fake.zeroes = false;
     fake.lied = CK_UNAVAILABLE_INFORMATION;
     fake.ignored = CK_UNAVAILABLE_INFORMATION;
     (void)snprintf(fake.serial, sizeof(fake.serial), "%s", FAKE_TOKEN_SERIAL);
@@ -671,6 +690,27 @@ void fake_token_reset_device(void)
     }
     fake.generation++;
     fake.logged_in = false;
+    (void)unlock(CKR_OK);
+}
+
+void fake_token_stick(void)
+{
+    lock();
+    fake.stuck = true;
+    (void)unlock(CKR_OK);
+}
+
+void fake_token_lie_about_length(int more)
+{
+    lock();
+    fake.longer = more;
+    (void)unlock(CKR_OK);
+}
+
+void fake_token_sign_zeroes(void)
+{
+    lock();
+    fake.zeroes = true;
     (void)unlock(CKR_OK);
 }
 

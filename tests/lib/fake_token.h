@@ -40,6 +40,12 @@ void fake_token_fail(enum fake_call call, CK_RV ckr, unsigned after, unsigned ti
 unsigned fake_token_calls(enum fake_call call);
 /* As after a reset of the device: sessions, login and object handles are dead, the keys are not. */
 void fake_token_reset_device(void);
+/* C_GenerateRandom writes the same bytes from now on; so it does until fake_token_new. */
+void fake_token_stick(void);
+/* C_Sign, C_Encrypt and C_Decrypt say that their output is so much longer; 0: the truth. */
+void fake_token_lie_about_length(int more);
+/* C_Sign writes zeroes. */
+void fake_token_sign_zeroes(void);
 /* Only the login is lost. */
 void fake_token_log_out(void);
 void fake_token_set_flags(CK_FLAGS flags);

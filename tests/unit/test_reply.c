@@ -34,6 +34,7 @@ static const struct {
     {FRAME_UNAPPROVED, TOKEN_DECRYPT, ERR_APPROVAL_REQUIRED, false, false},
     {FRAME_SPENT, TOKEN_DECRYPT, ERR_CONFLICT, false, false},
     {FRAME_UNPINNED, TOKEN_DECRYPT, ERR_INVALID_STATE, false, true},
+    {FRAME_LYING, TOKEN_SIGN, ERR_TOKEN_UNAVAILABLE, true, true},
 };
 
 static void test_classes(void **state)

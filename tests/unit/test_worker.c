@@ -428,6 +428,72 @@ static void test_iv_sources(void **state)
     }
 }
 
+/* The second time costs the module its life, wherever the bytes come from. */
+static void test_repeated_ivs(void **state)
+{
+    (void)state;
+    static const char *const serials[OPERATION_IV_COUNT] = {"F-A", "F-B", "F-C"};
+    for (int iv = 0; iv < OPERATION_IV_COUNT; iv++) {
+        list = fake_token_new();
+        fake_token_set_iv((enum operation_iv)iv);
+        fake_token_set_serial(serials[iv]);
+        begin(2);
+        struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
+        struct frame_item item = {.key = key, .mechanism = TOKEN_AES_GCM, .aad = span_text("aad")};
+        fake_token_stick();
+        assert_int_equal(run(TOKEN_ENCRYPT, &item, NULL), FRAME_OK);
+        unsigned sealed = fake_token_calls(FAKE_ENCRYPT);
+        assert_int_equal(run(TOKEN_ENCRYPT, &item, NULL), FRAME_LYING);
+        /* an IV that we choose is not even used */
+        assert_int_equal(fake_token_calls(FAKE_ENCRYPT),
+                         sealed + (iv == OPERATION_IV_RANDOM ? 0 : 1));
+        end();
+    }
+}
+
+/* And no new worker gets as far as the first. */
+static void test_stuck_from_the_start(void **state)
+{
+    (void)state;
+    fake_token_stick();
+    struct err err = start(1);
+    assert_int_equal(worker_class_of(err), FRAME_LYING);
+    assert_non_null(strstr(err.detail, "random bytes repeat"));
+    worker_clear(worker);
+}
+
+static void test_lies(void **state)
+{
+    (void)state;
+    static const int lengths[] = {-1, 1, 1 << 30};
+    uint8_t sealed[64];
+    begin(1);
+    struct token_key mac = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct token_key aes = new_key(ALGORITHM_AES_256_GCM, 2);
+    struct frame_item reply;
+    struct frame_item sign = mac_item(&mac);
+    struct frame_item seal = {
+        .key = aes, .mechanism = TOKEN_AES_GCM, .aad = span_text("a"), .input = span_text("text")};
+    struct frame_item open = seal;
+    assert_int_equal(run(TOKEN_ENCRYPT, &seal, &reply), FRAME_OK);
+    memcpy(sealed, reply.aad.data, TOKEN_IV_LEN);
+    memcpy(sealed + TOKEN_IV_LEN, reply.input.data, reply.input.len);
+    open.iv = span_of(sealed, TOKEN_IV_LEN);
+    open.input = span_of(sealed + TOKEN_IV_LEN, reply.input.len);
+    assert_int_equal(run(TOKEN_DECRYPT, &open, NULL), FRAME_OK);
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        fake_token_lie_about_length(lengths[i]);
+        assert_int_equal(run(TOKEN_SIGN, &sign, NULL), FRAME_LYING);
+        assert_int_equal(run(TOKEN_ENCRYPT, &seal, NULL), FRAME_LYING);
+        assert_int_equal(run(TOKEN_DECRYPT, &open, NULL), FRAME_LYING);
+    }
+    fake_token_lie_about_length(0);
+    assert_int_equal(run(TOKEN_SIGN, &sign, NULL), FRAME_OK);
+    fake_token_sign_zeroes();
+    assert_int_equal(run(TOKEN_SIGN, &sign, NULL), FRAME_LYING);
+    end();
+}
+
 static void test_no_empty_plaintext(void **state)
 {
     (void)state;
@@ -1041,6 +1107,9 @@ int main(void)
         CASE(test_lost_login_hides_nothing),
         CASE(test_vague_decrypt),
         CASE(test_iv_sources),
+        CASE(test_repeated_ivs),
+        CASE(test_stuck_from_the_start),
+        CASE(test_lies),
         CASE(test_no_empty_plaintext),
         CASE(test_lying_template),
         CASE(test_old_token),
