@@ -1,4 +1,6 @@
-"""The device is taken away under load and put back: requests are refused at once while it is away, no PIN is spent on it, and it serves again by itself."""
+"""The device is taken away under load and put back.
+
+While it is away requests are refused at once and no PIN is spent on it; then it serves again by itself."""
 from chaos import ChaosGateway
 from daemon import until
 from load import Load

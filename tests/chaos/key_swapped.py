@@ -1,4 +1,6 @@
-"""Behind the CKA_ID of a key is suddenly another one: it is never used, whoever watches is told, the keys beside it serve, and it ends when the right key is back."""
+"""Behind the CKA_ID of a key is suddenly another one.
+
+It is never used, whoever watches is told, the keys beside it serve, and it ends when the right key is back."""
 import pytest
 
 from chaos import ChaosGateway
@@ -42,7 +44,9 @@ def test_swapped(gateway, algorithm):
 def test_swapped_under_load(gateway):
     right, wrong = "swap/right/ecdsa-p256", "swap/wrong/ecdsa-p256"
     ids = [gateway.cka_id(name) for name in (right, wrong)]
-    with Load(gateway, sign=right, name="right", connections=4) as load, Load(gateway, sign=wrong, encrypt="swap/right/aes-256-gcm", name="other", connections=4) as other:
+    load = Load(gateway, sign=right, name="right", connections=4)
+    other = Load(gateway, sign=wrong, encrypt="swap/right/aes-256-gcm", name="other", connections=4)
+    with load, other:
         load.wait_good()
         other.wait_good()
         swap = gateway.chaos.inject("C_FindObjectsInit", swap=ids)

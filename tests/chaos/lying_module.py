@@ -1,4 +1,4 @@
-"""The module says CKR_OK and gives what cannot be true: outputs of the wrong length, a signature of one byte again and again, random bytes that came before.
+"""The module says CKR_OK and gives what cannot be true: the wrong length, one byte again and again, random bytes that came before.
 
 Nothing of that reaches a caller, and no IV is used twice: the worker dies of it, and for as long as the module lies the callers get 503."""
 import pytest
@@ -23,7 +23,7 @@ def load(gateway, name):
 
 
 def test_random_bytes_that_repeat(gateway):
-    """Every IV of every 200 is another one (Load.check); for as long as the generator is stuck, no worker gets ready, and none of them seals anything."""
+    """Every IV of every 200 is another one (Load.check); while the generator is stuck, no worker gets ready, and none of them seals anything."""
     found = gateway.errors("lying")
     with load(gateway, "stuck") as callers:
         callers.wait_good()
@@ -39,7 +39,8 @@ def test_random_bytes_that_repeat(gateway):
 
 
 LIES = {
-    "short signature": ("C_Sign", {"shorter": 1}), "much too long signature": ("C_Sign", {"longer": 1 << 40}), "zero signature": ("C_Sign", {"fill": 0}),
+    "short signature": ("C_Sign", {"shorter": 1}), "much too long signature": ("C_Sign", {"longer": 1 << 40}),
+    "zero signature": ("C_Sign", {"fill": 0}),
     "short ciphertext": ("C_Encrypt", {"shorter": 1}), "constant ciphertext": ("C_Encrypt", {"fill": 0x5A}),
     "long plaintext": ("C_Decrypt", {"longer": 1}), "much too long plaintext": ("C_Decrypt", {"longer": 1 << 20}),
 }

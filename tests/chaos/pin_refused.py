@@ -77,7 +77,8 @@ def test_refused_to_the_next_worker(gateway):
     stays_latched(gateway, logins + 1)
 
 
-@pytest.mark.parametrize("flag,says", [("USER_PIN_LOCKED", "is locked"), ("USER_PIN_FINAL_TRY", "one more wrong PIN"), ("USER_PIN_COUNT_LOW", "somebody gave")])
+@pytest.mark.parametrize("flag,says", [("USER_PIN_LOCKED", "is locked"), ("USER_PIN_FINAL_TRY", "one more wrong PIN"),
+                                       ("USER_PIN_COUNT_LOW", "somebody gave")])
 def test_a_warning_of_the_token_is_heeded(gateway, flag, says):
     logins = gateway.chaos.count("C_Login")
     gateway.stop()

@@ -1,6 +1,6 @@
-"""The token loses what everybody holds on it, in the middle of their work: the number of every object, the login with them, or all sessions with both.
+"""The token loses what everybody holds on it, in the middle of their work: the numbers of objects, the login with them, or all sessions.
 
-The worker mends that by itself: no process ends, no caller gets anything but a right answer, and the PIN is given once for each login that was lost."""
+The worker mends that by itself: no process ends, callers get right answers alone, and the PIN is given once for each login that was lost."""
 import pytest
 
 from chaos import ChaosGateway

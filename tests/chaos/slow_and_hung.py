@@ -1,4 +1,6 @@
-"""A token that takes its time, and one that takes for ever: the first is waited for, the second costs its worker the life at the operation's deadline."""
+"""A token that takes its time, and one that takes for ever.
+
+The first is waited for, the second costs its worker the life at the operation's deadline."""
 import pytest
 
 from chaos import ChaosGateway

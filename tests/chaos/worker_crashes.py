@@ -1,4 +1,6 @@
-"""The module crashes in the middle of a call, in several ways: the front lives, what is idempotent is tried once more, no key is made twice, and it goes on."""
+"""The module crashes in the middle of a call, in several ways.
+
+The front lives, what is idempotent is tried once more, no key is made twice, and it goes on."""
 import pytest
 
 from chaos import ChaosGateway
@@ -19,7 +21,7 @@ def gateway():
 
 
 def test_a_crash_in_the_login(gateway):
-    """The next worker crashes where the PIN is given; the one after it gives it again, which is no try too many: the token never said that it is wrong."""
+    """The next worker crashes where the PIN is given; the one after it gives it again: the token never said that it is wrong."""
     logins = gateway.chaos.count("C_Login")
     with Load(gateway, sign="crash/it/ec", encrypt="crash/it/aes", name="login") as load:
         load.wait_good()
@@ -46,7 +48,7 @@ def test_crashes_at_work(gateway):
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("algorithm,function", [("ecdsa-p256", "C_GenerateKeyPair"), ("aes-256-gcm", "C_GenerateKey")])
 def test_a_crash_while_a_key_is_made(gateway, algorithm, function, done):
-    """It may have been made already, so it is not tried again. Who asks anew gets the one key of that name; what was left half made is gone by then."""
+    """It may have been made already, so it is not tried again. Who asks anew gets the one key of that name; what was half made is gone then."""
     wanted = {"name": f"crash/made/{algorithm}-{done}".lower(), "algorithm": algorithm, "owner": "tests"}
     made = gateway.chaos.count(function)
     gateway.wait_ready()

@@ -19,14 +19,16 @@ from configured import MODULE, Configured
 from daemon import programs, until
 
 NAME, ID, KEPT, RULES, FUNCTIONS = 32, 64, 64, 32, 72
-ACTIONS = ["ckr", "delay", "hang", "crash", "handles", "login", "sessions", "device", "shorter", "longer", "fill", "flip", "repeat", "swap", "limit", "flags"]
+ACTIONS = ["ckr", "delay", "hang", "crash", "handles", "login", "sessions", "device",
+           "shorter", "longer", "fill", "flip", "repeat", "swap", "limit", "flags"]  # in the order of enum board_action
 HANG = ACTIONS.index("hang") + 1
 CRASHES = {"SIGSEGV": signal.SIGSEGV, "SIGABRT": signal.SIGABRT, "exit": 0}
 CKR = {"GENERAL_ERROR": 0x05, "FUNCTION_FAILED": 0x06, "ARGUMENTS_BAD": 0x07, "DATA_INVALID": 0x20, "DEVICE_ERROR": 0x30, "DEVICE_MEMORY": 0x31,
-       "DEVICE_REMOVED": 0x32, "KEY_HANDLE_INVALID": 0x60, "OPERATION_ACTIVE": 0x90, "PIN_INCORRECT": 0xA0, "PIN_LOCKED": 0xA4, "SESSION_CLOSED": 0xB0,
-       "SESSION_COUNT": 0xB1, "SESSION_HANDLE_INVALID": 0xB3, "TOKEN_NOT_PRESENT": 0xE0, "USER_NOT_LOGGED_IN": 0x101, "BUFFER_TOO_SMALL": 0x150,
-       "VENDOR_DEFINED": 0x80000000}
+       "DEVICE_REMOVED": 0x32, "KEY_HANDLE_INVALID": 0x60, "OPERATION_ACTIVE": 0x90, "PIN_INCORRECT": 0xA0, "PIN_LOCKED": 0xA4,
+       "SESSION_CLOSED": 0xB0, "SESSION_COUNT": 0xB1, "SESSION_HANDLE_INVALID": 0xB3, "TOKEN_NOT_PRESENT": 0xE0, "USER_NOT_LOGGED_IN": 0x101,
+       "BUFFER_TOO_SMALL": 0x150, "VENDOR_DEFINED": 0x80000000}
 FLAGS = {"USER_PIN_COUNT_LOW": 0x10000, "USER_PIN_FINAL_TRY": 0x20000, "USER_PIN_LOCKED": 0x40000}
+NAMES = {"ckr": CKR, "crash": CRASHES, "flags": FLAGS}
 
 
 class BoardId(ctypes.Structure):
@@ -39,7 +41,8 @@ class BoardId(ctypes.Structure):
 
 class BoardRule(ctypes.Structure):
     _fields_ = [("active", ctypes.c_uint32), ("action", ctypes.c_uint32), ("function", ctypes.c_char * NAME), ("value", ctypes.c_uint64),
-                ("other", ctypes.c_uint64), *((name, ctypes.c_uint32) for name in ("every", "done", "skip", "times", "incarnation", "seen", "fired", "kept_len")),
+                ("other", ctypes.c_uint64),
+                *((name, ctypes.c_uint32) for name in ("every", "done", "skip", "times", "incarnation", "seen", "fired", "kept_len")),
                 ("kept", ctypes.c_uint8 * KEPT), ("origin", BoardId), ("to", BoardId)]
 
 
@@ -49,8 +52,8 @@ class BoardFunction(ctypes.Structure):
 
 class Board(ctypes.Structure):
     """struct board of tests/chaos/module/board.h; the module says how large it takes it for."""
-    _fields_ = [("size", ctypes.c_uint32), ("incarnations", ctypes.c_uint32), ("numbering", ctypes.c_uint32), ("functions", BoardFunction * FUNCTIONS),
-                ("rules", BoardRule * RULES)]
+    _fields_ = [("size", ctypes.c_uint32), ("incarnations", ctypes.c_uint32), ("numbering", ctypes.c_uint32),
+                ("functions", BoardFunction * FUNCTIONS), ("rules", BoardRule * RULES)]
 
 
 class Fault:
@@ -80,11 +83,14 @@ class Chaos:
         self.environment = {"HSMGATE_CHAOS_TARGET": MODULE, "HSMGATE_CHAOS_BOARD": str(self.path)}
 
     def inject(self, function, *, skip=0, times=0, incarnation=0, done=False, every=0, slow=0, **what):
-        """One rule. Of the calls of `function` ("*": of any) `skip` pass, then `times` are hit (0: all), in that incarnation (0: any); `done`: code and crash
-        come after the call was made. What it does, one of:
-        ckr=NAME · delay=SECONDS (with every=N and slow=SECONDS: each Nth takes that) · hang=True, until it is cleared · crash="SIGSEGV", "SIGABRT" or "exit"
-        · lose="login", "sessions", "handles" or "device", the last until it is cleared · of the output: shorter=BYTES, longer=BYTES, fill=BYTE, flip=True,
-        repeat=True · swap=(CKA_ID, that of the key which is found instead) · limit=SESSIONS for C_OpenSession · flags=NAME for C_GetTokenInfo."""
+        """One rule. Of the calls of `function` ("*": of any) `skip` pass, then `times` are hit (0: all), in that incarnation (0: any);
+        `done`: code and crash come after the call was made. What it does is one of:
+
+        ckr=NAME · delay=SECONDS (with every=N and slow=SECONDS: each Nth takes that) · hang=True, until it is cleared
+        crash="SIGSEGV", "SIGABRT" or "exit" · lose="login", "sessions", "handles" or "device", the last until it is cleared
+        shorter=BYTES, longer=BYTES, fill=BYTE, flip=True or repeat=True, of the output · swap=(CKA_ID, that of the key which is found instead)
+        limit=SESSIONS for C_OpenSession · flags=NAME for C_GetTokenInfo
+        """
         (action, value), = what.items()
         rule = next(r for r in self.board.rules if not r.active or (r.action != HANG and 0 < r.times <= r.fired))
         ctypes.memset(ctypes.byref(rule), 0, ctypes.sizeof(rule))
@@ -96,7 +102,7 @@ class Chaos:
             rule.origin.put(value[0])
             rule.to.put(value[1])
         elif action != "lose":
-            rule.value = {"ckr": CKR, "crash": CRASHES, "flags": FLAGS}[action][value] if isinstance(value, str) else int(value * (1e6 if action == "delay" else 1))
+            rule.value = NAMES[action][value] if action in NAMES else int(value * (1e6 if action == "delay" else 1))
         rule.active = 1  # the last word: from here on it is in force
         return Fault(rule)
 

@@ -122,7 +122,7 @@ class Load:
         return [done for done in self.answers() if done.status != 200]
 
     def wait_good(self, *kinds):
-        """Until every caller has succeeded in each kind of work (or these) with requests that were sent after this call; so none from before is left."""
+        """Until every caller has succeeded in each kind of work (or these) with requests sent after this call; so none from before is left."""
         begun = time.monotonic()
         due = set(kinds or self.kinds)
 
