@@ -28,7 +28,7 @@ def test_worker_killed_under_load():
                 if workers:
                     os.kill(workers[0], signal.SIGKILL)
                     kills.append(time.monotonic())
-            pace.wait(3.0)
+            load.wait_good()
         load.check()
         good = load.good()
         assert len(kills) >= KILLS // 2 and len(good) > 100
