@@ -6,8 +6,9 @@
         load.wait_good()                                            # and again, with requests that were sent after this line
     load.check()
 
-Each connection signs, encrypts and decrypts in turn, without a pause, and notes every answer. `check` looks at all of them: only the statuses
-and codes that were allowed, each signature verified in software, each plaintext the one that went in, no IV twice, and for every 200 its record.
+Each connection signs, encrypts and decrypts in turn, without a pause but after a refusal, and notes every answer. `check` looks at all of them:
+only the statuses and codes that were allowed, each signature verified in software, each plaintext the one that went in, no IV twice, and for every
+200 its record.
 """
 import threading
 import time
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from daemon import b64, unb64, until
 
 IV = slice(27, 39)  # where an envelope of AES-GCM has its IV
+REFUSED_PAUSE = 0.01  # a client's patience, far below Retry-After; without any, refusals take the processors that a new worker needs
 AWAY = frozenset({"token_unavailable", "overloaded"})  # how a token that cannot answer may be excused
 
 
@@ -85,6 +87,8 @@ class Caller(threading.Thread):
             self.connection.close()
             self.connection = self.load.gateway.connect()
         self.answers.append(done)
+        if done.status != 200:
+            self.load.stopping.wait(REFUSED_PAUSE)
         return done
 
 
