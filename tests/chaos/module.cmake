@@ -1,6 +1,6 @@
 # A PKCS#11 module that injects faults and checks its caller; in bin/ beside the programs.
 set(chaos_sources)
-foreach(part board forward module rule visit watch world)
+foreach(part board forward function module rule visit watch world)
   list(APPEND chaos_sources chaos/module/${part}.c)
 endforeach()
 add_library(hsmgate-chaos MODULE ${chaos_sources})

@@ -3,6 +3,7 @@
  * Every function visits the target through visit.h. Macros write those that only differ in their
  * name; the others say what they do besides: object handles are renumbered on their way, sessions
  * are noted, a search may be led elsewhere. */
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -13,9 +14,6 @@
 #define TEMPLATE_MAX 32
 
 static CK_FUNCTION_LIST *behind;
-
-#define INFO_ROW(name, subject, operation, part) [F_##name] = {#name, subject, operation, part},
-const struct function_info function_info[FUNCTION_COUNT] = {FUNCTIONS(INFO_ROW)};
 
 /* A whole function; ISO C has no other way to write 68 of them once. */
 #define FORWARD(name, parameters, session, arguments, out, out_len) \
@@ -129,25 +127,16 @@ static CK_RV end_with_object(struct visit *visit, CK_OBJECT_HANDLE *object)
     return visit_end(visit, NULL, NULL);
 }
 
-static CK_RV chaos_C_CreateObject(CK_SESSION_HANDLE s, CK_ATTRIBUTE *list, CK_ULONG count,
-                                  CK_OBJECT_HANDLE *out)
-{
-    struct visit visit = visit_begin(F_C_CreateObject, s);
-    if (visit.makes) {
-        visit.ckr = behind->C_CreateObject(s, list, count, out);
+/* Likewise a whole function, on session `s` with the handle in `out`. */
+#define MAKES_OBJECT(name, parameters, arguments)      \
+    static CK_RV chaos_##name parameters               \
+    {                                                  \
+        struct visit visit = visit_begin(F_##name, s); \
+        if (visit.makes) {                             \
+            visit.ckr = behind->name arguments;        \
+        }                                              \
+        return end_with_object(&visit, out);           \
     }
-    return end_with_object(&visit, out);
-}
-
-static CK_RV chaos_C_CopyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *list,
-                                CK_ULONG count, CK_OBJECT_HANDLE *out)
-{
-    struct visit visit = visit_begin(F_C_CopyObject, s);
-    if (visit.makes) {
-        visit.ckr = behind->C_CopyObject(s, world_find(object), list, count, out);
-    }
-    return end_with_object(&visit, out);
-}
 
 /* The search's template with another CKA_ID, where the rule's is searched. */
 static void lead_astray(const struct board_rule *rule, CK_ATTRIBUTE *list, CK_ULONG count)
@@ -191,16 +180,6 @@ static CK_RV chaos_C_FindObjects(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE *out, CK_
     return visit_end(&visit, NULL, NULL);
 }
 
-static CK_RV chaos_C_GenerateKey(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_ATTRIBUTE *list,
-                                 CK_ULONG count, CK_OBJECT_HANDLE *out)
-{
-    struct visit visit = visit_begin(F_C_GenerateKey, s);
-    if (visit.makes) {
-        visit.ckr = behind->C_GenerateKey(s, mechanism, list, count, out);
-    }
-    return end_with_object(&visit, out);
-}
-
 static CK_RV chaos_C_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism,
                                      CK_ATTRIBUTE *public, CK_ULONG public_count,
                                      CK_ATTRIBUTE *private, CK_ULONG private_count,
@@ -215,28 +194,6 @@ static CK_RV chaos_C_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *mechanis
     return end_with_object(&visit, out_private);
 }
 
-static CK_RV chaos_C_UnwrapKey(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
-                               CK_BYTE *in, CK_ULONG in_len, CK_ATTRIBUTE *list, CK_ULONG count,
-                               CK_OBJECT_HANDLE *out)
-{
-    struct visit visit = visit_begin(F_C_UnwrapKey, s);
-    if (visit.makes) {
-        visit.ckr =
-            behind->C_UnwrapKey(s, mechanism, world_find(key), in, in_len, list, count, out);
-    }
-    return end_with_object(&visit, out);
-}
-
-static CK_RV chaos_C_DeriveKey(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key,
-                               CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *out)
-{
-    struct visit visit = visit_begin(F_C_DeriveKey, s);
-    if (visit.makes) {
-        visit.ckr = behind->C_DeriveKey(s, mechanism, world_find(key), list, count, out);
-    }
-    return end_with_object(&visit, out);
-}
-
 static CK_RV chaos_C_GenerateRandom(CK_SESSION_HANDLE s, CK_BYTE *out, CK_ULONG len)
 {
     CK_ULONG out_len = len; /* a rule may change the bytes, never the length */
@@ -247,6 +204,25 @@ static CK_RV chaos_C_GenerateRandom(CK_SESSION_HANDLE s, CK_BYTE *out, CK_ULONG 
     return visit_end(&visit, out, &out_len);
 }
 
+MAKES_OBJECT(C_CreateObject,
+             (CK_SESSION_HANDLE s, CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *out),
+             (s, list, count, out))
+MAKES_OBJECT(C_CopyObject,
+             (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *list, CK_ULONG count,
+              CK_OBJECT_HANDLE *out),
+             (s, world_find(object), list, count, out))
+MAKES_OBJECT(C_GenerateKey,
+             (CK_SESSION_HANDLE s, CK_MECHANISM *how, CK_ATTRIBUTE *list, CK_ULONG count,
+              CK_OBJECT_HANDLE *out),
+             (s, how, list, count, out))
+MAKES_OBJECT(C_UnwrapKey,
+             (CK_SESSION_HANDLE s, CK_MECHANISM *how, CK_OBJECT_HANDLE key, CK_BYTE *in,
+              CK_ULONG in_len, CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *out),
+             (s, how, world_find(key), in, in_len, list, count, out))
+MAKES_OBJECT(C_DeriveKey,
+             (CK_SESSION_HANDLE s, CK_MECHANISM *how, CK_OBJECT_HANDLE key, CK_ATTRIBUTE *list,
+              CK_ULONG count, CK_OBJECT_HANDLE *out),
+             (s, how, world_find(key), list, count, out))
 FORWARD(C_Finalize, (void *reserved), NO_SESSION, (reserved), NULL, NULL)
 FORWARD(C_GetInfo, (CK_INFO * info), NO_SESSION, (info), NULL, NULL)
 FORWARD(C_GetSlotInfo, (CK_SLOT_ID slot, CK_SLOT_INFO *info), NO_SESSION, (slot, info), NULL, NULL)
@@ -317,6 +293,11 @@ FORWARD(C_WrapKey,
 INPUT(C_SeedRandom)
 SESSION_ONLY(C_GetFunctionStatus)
 SESSION_ONLY(C_CancelFunction)
+
+static_assert(FUNCTION_COUNT + 1 ==
+                  (sizeof(CK_FUNCTION_LIST) - offsetof(CK_FUNCTION_LIST, C_Initialize)) /
+                      sizeof(void *),
+              "every function but C_GetFunctionList has a row");
 
 CK_FUNCTION_LIST *forward_to(CK_FUNCTION_LIST *target)
 {
