@@ -45,7 +45,7 @@ static void make_hmac_blank(void)
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     hmac_blank = EVP_MAC_CTX_new(hmac);
     if (hmac_blank == NULL || EVP_MAC_init(hmac_blank, no_key, sizeof(no_key), parameters) != 1) {
-        abort();
+        mem_exhausted();
     }
     EVP_MAC_free(hmac);
 }
@@ -64,7 +64,7 @@ static void fetch_all(void)
     for (unsigned i = 0; i < DIGEST_COUNT; i++) {
         fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
         if (fetched[i] == NULL) {
-            abort();
+            mem_exhausted();
         }
     }
 }
@@ -110,7 +110,7 @@ static void digest_parts(enum digest digest, const struct span *parts, size_t co
         ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
     }
     if (!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
-        abort();
+        mem_exhausted();
     }
     /* OpenSSL wipes the last block of SHA-1 and SHA-256 by itself (md32_common.h) */
     if (digest == DIGEST_SHA384 || digest == DIGEST_SHA512) {
@@ -144,7 +144,7 @@ static struct err update_from(int fd, EVP_MD_CTX *ctx, uint64_t *len, bool *out_
     }
     ENSURE(got >= 0, ERR_IO, "the file cannot be read: %s", strerrordesc_np(errno));
     if (EVP_DigestUpdate(ctx, chunk, (size_t)got) != 1) {
-        abort();
+        mem_exhausted();
     }
     *len += (uint64_t)got;
     *out_more = got > 0;
@@ -161,7 +161,7 @@ void hmac_sha256(struct span key, struct span message, uint8_t out[SHA256_LEN])
               EVP_MAC_init(ctx, key.len > 0 ? key.data : &nothing, key.len, NULL) == 1 &&
               (message.len == 0 || EVP_MAC_update(ctx, message.data, message.len) == 1);
     if (!ok || EVP_MAC_final(ctx, out, &len, SHA256_LEN) != 1 || len != SHA256_LEN) {
-        abort();
+        mem_exhausted();
     }
     EVP_MAC_CTX_free(ctx);
 }
@@ -173,7 +173,7 @@ struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_
     ENSURE(fd >= 0, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the file cannot be opened: %s",
            strerrordesc_np(errno));
     if (ctx == NULL || EVP_DigestInit_ex2(ctx, provider_digest(DIGEST_SHA256), NULL) != 1) {
-        abort();
+        mem_exhausted();
     }
     uint64_t len = 0;
     bool more = true;
@@ -181,7 +181,7 @@ struct err digest_sha256_file(const char *path, uint8_t out[SHA256_LEN], uint64_
         TRY(update_from(fd, ctx, &len, &more));
     }
     if (EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
-        abort();
+        mem_exhausted();
     }
     *out_len = len;
     return err_ok();

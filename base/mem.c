@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-static _Noreturn void out_of_memory(void)
+void mem_exhausted(void)
 {
     static const char message[] = "out of memory\n";
     ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
@@ -30,7 +30,7 @@ void *mem_array(size_t count, size_t size)
     bool empty = count == 0 || size == 0;
     void *memory = empty ? calloc(1, 1) : calloc(count, size);
     if (memory == NULL) {
-        out_of_memory();
+        mem_exhausted();
     }
     return memory;
 }
@@ -39,7 +39,7 @@ void *mem_room(size_t size)
 {
     void *memory = malloc(size > 0 ? size : 1);
     if (memory == NULL) {
-        out_of_memory();
+        mem_exhausted();
     }
     return memory;
 }
@@ -49,7 +49,7 @@ void *mem_resize(void *memory, size_t count, size_t size)
     bool empty = count == 0 || size == 0;
     void *grown = empty ? realloc(memory, 1) : reallocarray(memory, count, size);
     if (grown == NULL) {
-        out_of_memory();
+        mem_exhausted();
     }
     return grown;
 }
@@ -76,7 +76,7 @@ char *mem_format(const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     if (len < 0) {
-        out_of_memory();
+        mem_exhausted();
     }
     return text;
 }

@@ -19,6 +19,8 @@
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Says `out of memory` and aborts: for what a library could not allocate. */
+_Noreturn void mem_exhausted(void);
 /* Zeroed memory of `size` bytes (1 for 0); never NULL. Free with mem_free. */
 void *mem_alloc(size_t size) __attribute__((malloc));
 /* Zeroed array; aborts when count * size overflows. */

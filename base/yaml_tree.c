@@ -205,7 +205,7 @@ static bool walk_text(struct span text, struct walk *walk)
 {
     CLEANUP(yaml_parser_delete) yaml_parser_t parser = {0};
     if (yaml_parser_initialize(&parser) != 1) {
-        abort(); /* it only allocates */
+        mem_exhausted(); /* it only allocates */
     }
     yaml_parser_set_input_string(&parser, text.data, text.len);
     CLEANUP(yaml_document_delete) yaml_document_t document = {0};

@@ -1,5 +1,6 @@
 # One target per format that comes from outside: tests/fuzz/fuzz_NAME.c with its seeds in corpus/NAME.
 # With the fuzz preset (clang) libFuzzer runs it; every other build replays the seeds. Either way it is ctest fuzz.NAME.
+# starve.NAME replays them with memory that runs out; HSMGATE_STARVE_EACH=1 in the environment: at every single allocation.
 include(fuzz/frame.cmake OPTIONAL)
 include(fuzz/quorum.cmake)
 
@@ -19,6 +20,11 @@ function(hsmgate_fuzz name)
     target_link_libraries(replay_${name} PRIVATE ${ARGN})
     add_test(NAME fuzz.${name} COMMAND replay_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+    add_executable(starve_${name} fuzz/fuzz_${name}.c fuzz/starve.c lib/starving.c)
+    target_include_directories(starve_${name} PRIVATE lib)
+    target_link_libraries(starve_${name} PRIVATE ${ARGN})
+    add_test(NAME starve.${name} COMMAND starve_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+    set_tests_properties(starve.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
   endif()
 endfunction()
 
