@@ -31,7 +31,8 @@ def gateway():
 
 def test_locked_by_another_program(gateway):
     """Who needs the database is refused, the crowd at once and not one after the other; who does not need it is served."""
-    with contextlib.closing(sqlite3.connect(gateway.data / "hsmgate.db", isolation_level=None)) as other, Load(gateway, connections=3, **KEYS) as load:
+    database = gateway.data / "hsmgate.db"
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other, Load(gateway, connections=3, **KEYS) as load:
         load.wait_good()
         other.execute("BEGIN IMMEDIATE")
         answers = []

@@ -114,7 +114,7 @@ def starve(gateway):
 def test_a_limit_too_low_is_told_at_the_start(gateway):
     gateway.stop()
     gateway.write()
-    started = subprocess.run(["prlimit", f"--nofile={SPARE}:{SPARE}", programs() / "hsmgated", "--config", gateway.config], capture_output=True, text=True,
-                             timeout=120, env=dict(os.environ, **gateway.environment))
+    command = ["prlimit", f"--nofile={SPARE}:{SPARE}", programs() / "hsmgated", "--config", gateway.config]
+    started = subprocess.run(command, capture_output=True, text=True, timeout=120, env=dict(os.environ, **gateway.environment))
     assert started.returncode == 1 and "the limit of open files is too low: raise it over" in started.stderr, started.stderr
     gateway.start()

@@ -1,5 +1,5 @@
-"""SIGTERM under load: what is under way is answered within the ten seconds that are promised, nothing acknowledged is lost, and nobody is left behind.
-And what that leaves, when a token hangs for longer.
+"""SIGTERM under load: what is under way is answered within the ten seconds that are promised, nothing acknowledged is lost, and nobody is left
+behind. And what that leaves, when a token hangs for longer.
 """
 import errno
 import os

@@ -1,5 +1,5 @@
-"""SIGHUP a thousand times under load, while certificates and revocation lists change: no request fails, no descriptor or memory is lost, and what counts in the
-end is what lies there in the end.
+"""SIGHUP a thousand times under load, while certificates and revocation lists change: no request fails, no descriptor or memory is lost, and what
+counts in the end is what lies there in the end.
 """
 import os
 import pathlib
