@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "pkcs11/mechanism.h"
+#include "pkcs11/search.h"
 #include "pkcs11/spki.h"
 
 static bool is_secret(enum algorithm algorithm)
@@ -47,8 +48,23 @@ static CK_RV generate(struct session *session, const struct template_subject *su
                                 : generate_pair(session, subject, &how, out);
 }
 
-static bool is_about_attributes(CK_RV ckr)
+static bool bears_nothing(struct session *session, const struct token_key *key)
 {
+    struct search found = {0};
+    struct ckr_verdict verdict =
+        search_by_id(session, span_of(key->cka_id, key->cka_id_len), &found);
+    return verdict.class == FRAME_OK && found.count == 0;
+}
+
+/* Whether the token may take the template without what is RELAXED. One that keeps its objects in
+ * a table (NSS) says GENERAL_ERROR for an attribute without a column; it may have made something
+ * all the same. */
+static bool is_about_attributes(struct session *session, const struct template_subject *subject,
+                                CK_RV ckr)
+{
+    if (ckr == CKR_GENERAL_ERROR) {
+        return subject->on_token && bears_nothing(session, subject->key);
+    }
     return ckr == CKR_ATTRIBUTE_TYPE_INVALID || ckr == CKR_ATTRIBUTE_VALUE_INVALID ||
            ckr == CKR_ATTRIBUTE_READ_ONLY || ckr == CKR_TEMPLATE_INCONSISTENT;
 }
@@ -80,8 +96,8 @@ struct ckr_verdict material_generate(struct session *session,
     struct material made = {0};
     struct template_subject asked = *subject;
     CK_RV ckr = generate(session, &asked, &made);
-    if (is_about_attributes(ckr)) {
-        asked.lenient = true;
+    while (asked.lenience < LENIENCE_ALL && is_about_attributes(session, &asked, ckr)) {
+        asked.lenience++;
         ckr = generate(session, &asked, &made);
     }
     if (ckr != CKR_OK) {

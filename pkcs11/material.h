@@ -11,8 +11,8 @@ struct material {
 };
 
 /* Makes key material by the role's template and reads every security attribute back; material that
- * is not as it must be is destroyed again. A token that does not know all attributes is asked once
- * more without those that it may lack. FRAME_UNSUPPORTED. */
+ * is not as it must be is destroyed again. A token that does not know all attributes is asked
+ * again without those that it may lack. FRAME_UNSUPPORTED. */
 MUST_USE struct ckr_verdict material_generate(struct session *session,
                                               const struct template_subject *subject,
                                               struct material *out);

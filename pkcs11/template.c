@@ -2,7 +2,8 @@
  *
  * The roles are disjoint: a key that could both wrap and decrypt would give up any other key in
  * clear (Clulow 2003), and the token itself does not prevent that. The same table writes the
- * template and checks what the token made of it. */
+ * template and checks what the token made of it. CKA_LOCAL has no row: the worker knows that it
+ * called C_GenerateKey, and NSS says false of every key. */
 #include "pkcs11/template.h"
 
 #include <assert.h>
@@ -28,6 +29,7 @@
 enum use {
     STRICT,  /* set and checked */
     RELAXED, /* likewise, but a token may not know it */
+    RECENT,  /* likewise, and more tokens do not */
     MADE     /* checked; the token sets it */
 };
 
@@ -51,10 +53,9 @@ static const struct row rows[] = {
     ROW(SENSITIVE, SECRET | PRIVATE, ALWAYS, STRICT),
     ROW(EXTRACTABLE, SECRET | PRIVATE, NEVER, STRICT),
     ROW(MODIFIABLE, ANY, NEVER, STRICT),
-    ROW(COPYABLE, ANY, NEVER, RELAXED),
+    ROW(COPYABLE, ANY, NEVER, RECENT),
     ROW(ALWAYS_SENSITIVE, SECRET | PRIVATE, ALWAYS, MADE),
     ROW(NEVER_EXTRACTABLE, SECRET | PRIVATE, ALWAYS, MADE),
-    ROW(LOCAL, ANY, ALWAYS, MADE),
     ROW(ENCRYPT, SECRET, ENCRYPT, STRICT),
     ROW(ENCRYPT, PUBLIC, DECRYPT, STRICT),
     ROW(DECRYPT, SECRET, ENCRYPT, STRICT),
@@ -103,11 +104,17 @@ static bool wanted(const struct row *row, const struct template_subject *subject
     return (row->yes & 1u << subject->key->purpose) != 0;
 }
 
+static bool is_left_out(enum use use, enum lenience lenience)
+{
+    return use == MADE || (use == RECENT && lenience >= LENIENCE_RECENT) ||
+           (use == RELAXED && lenience >= LENIENCE_ALL);
+}
+
 static void put_rows(struct template *template, enum template_kind kind,
                      const struct template_subject *subject)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        bool left_out = rows[i].use == MADE || (rows[i].use == RELAXED && subject->lenient);
+        bool left_out = is_left_out(rows[i].use, subject->lenience);
         if ((rows[i].kinds & 1u << kind) != 0 && !left_out) {
             put_flag(template, rows[i].type, wanted(&rows[i], subject));
         }
@@ -148,7 +155,7 @@ void template_init(struct template *template, enum template_kind kind,
     put_bytes(template, CKA_LABEL, span_text(subject->label));
     put_material(template, kind, subject);
     put_rows(template, kind, subject);
-    if (kind != TEMPLATE_PUBLIC && !subject->lenient) {
+    if (kind != TEMPLATE_PUBLIC && subject->lenience < LENIENCE_RECENT) {
         size_t count = mechanism_allowed(key->algorithm, key->purpose, template->allowed);
         put(template, CKA_ALLOWED_MECHANISMS, template->allowed, count * sizeof(CK_MECHANISM_TYPE));
     }
@@ -172,7 +179,7 @@ static bool holds(const struct reading *reading, const CK_ATTRIBUTE *attribute,
                   const struct template_subject *subject)
 {
     if (attribute->ulValueLen != sizeof(CK_BBOOL)) {
-        return reading->row->use == RELAXED;
+        return reading->row->use == RELAXED || reading->row->use == RECENT;
     }
     return (reading->value != CK_FALSE) == wanted(reading->row, subject);
 }

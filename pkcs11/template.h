@@ -8,12 +8,17 @@
 
 enum template_kind { TEMPLATE_SECRET, TEMPLATE_PRIVATE, TEMPLATE_PUBLIC };
 
+/* What a template goes without, for tokens that do not know it: first what is more recent than the
+ * rest (CKA_COPYABLE, CKA_ALLOWED_MECHANISMS), because a default may be worse than no such
+ * attribute. */
+enum lenience { LENIENCE_NONE, LENIENCE_RECENT, LENIENCE_ALL };
+
 /* What is to be made. */
 struct template_subject {
     const struct token_key *key;
     const char *label;
     bool on_token; /* false: a session object, for probes */
-    bool lenient;  /* leave out what old tokens do not know */
+    enum lenience lenience;
 };
 
 /* Holds the values that its attributes point to, so it must not be copied. */

@@ -516,11 +516,10 @@ static void test_lying_template(void **state)
         {CKA_SENSITIVE, CK_FALSE}, {CKA_EXTRACTABLE, CK_TRUE},
         {CKA_PRIVATE, CK_FALSE},   {CKA_MODIFIABLE, CK_TRUE},
         {CKA_COPYABLE, CK_TRUE},   {CKA_ALWAYS_SENSITIVE, CK_FALSE},
-        {CKA_LOCAL, CK_FALSE},     {CKA_NEVER_EXTRACTABLE, CK_FALSE},
-        {CKA_WRAP, CK_TRUE},       {CKA_UNWRAP, CK_TRUE},
-        {CKA_DERIVE, CK_TRUE},     {CKA_DECRYPT, CK_TRUE},
-        {CKA_ENCRYPT, CK_TRUE},    {CKA_VERIFY, CK_TRUE},
-        {CKA_SIGN, CK_FALSE},
+        {CKA_WRAP, CK_TRUE},       {CKA_NEVER_EXTRACTABLE, CK_FALSE},
+        {CKA_DERIVE, CK_TRUE},     {CKA_UNWRAP, CK_TRUE},
+        {CKA_ENCRYPT, CK_TRUE},    {CKA_DECRYPT, CK_TRUE},
+        {CKA_SIGN, CK_FALSE},      {CKA_VERIFY, CK_TRUE},
     };
     begin(1);
     for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
@@ -544,6 +543,22 @@ static void test_old_token(void **state)
     fake_token_ignore(CKA_MODIFIABLE);
     assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 3, &key), FRAME_OUR_MISTAKE);
     assert_int_equal(fake_token_objects(), 2);
+    end();
+}
+
+/* As NSS answers to attributes that its database has no column for; a token that is broken says so
+ * again. And it calls no key its own. */
+static void test_token_with_a_table(void **state)
+{
+    (void)state;
+    struct token_key key = {0};
+    begin(1);
+    fake_token_lie(CKA_LOCAL, CK_FALSE);
+    fake_token_fail(FAKE_GENERATE_KEY, CKR_GENERAL_ERROR, 0, 1);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 1, &key), FRAME_OK);
+    fake_token_fail(FAKE_GENERATE_KEY, CKR_GENERAL_ERROR, 0, 3);
+    assert_int_equal(generate(ALGORITHM_HMAC_SHA256, 2, &key), FRAME_DEVICE_LOST);
+    assert_int_equal(fake_token_objects(), 1);
     end();
 }
 
@@ -1113,6 +1128,7 @@ int main(void)
         CASE(test_no_empty_plaintext),
         CASE(test_lying_template),
         CASE(test_old_token),
+        CASE(test_token_with_a_table),
         CASE(test_half_made),
         CASE(test_capacity),
         CASE(test_too_many_dropped),
