@@ -21,8 +21,9 @@
 #include "gateway/dev_inner.h"
 #include "gateway/listen_socket.h"
 
-#define TOKEN_RANDOM  32 /* bytes of a bearer token */
-#define ACCESS_KEY_MS 20000
+#define TOKEN_RANDOM    32 /* bytes of a bearer token */
+#define ACCESS_KEY_MS   20000
+#define WORKER_FILE_MAX 65536
 
 struct dev {
     char *folder;
@@ -94,18 +95,32 @@ static struct err make_secrets(struct dev *dev)
     return dev_roster_file(dev->folder, roster, &dev->roster_root);
 }
 
-static struct err make_token(const struct dev *dev)
+static struct err make_token(const struct dev *dev, struct buf *text)
 {
     CLEANUP(mem_free_at) char *pin = path_in(dev, "token.pin");
     CLEANUP(mem_free_at) char *latch = path_in(dev, "latch");
-    CLEANUP(buf_clear) struct buf text = {0};
     TRY(dev_softhsm_prepare(dev->folder, pin));
     TRY(file_make_folder(latch, 0700));
-    TRY(buf_printf(&text,
-                   "# Made by `hsmgated dev`, written anew at each start.\n"
-                   "module: \"%s\"\ntoken:\n  label: hsmgate-dev\npin:\n  file: \"%s\"\n"
-                   "latch_dir: \"%s\"\nroster_root: %.*s\n",
-                   dev_softhsm_module(), pin, latch, (int)dev->roster_root.len,
+    return buf_printf(text,
+                      "module: \"%s\"\ntoken:\n  label: hsmgate-dev\npin:\n  file: \"%s\"\n"
+                      "latch_dir: \"%s\"\n",
+                      dev_softhsm_module(), pin, latch);
+}
+
+/* The worker's file: somebody's or that of a token made here, and our roster's root. */
+static struct err write_worker_file(const struct dev *dev, const char *worker_file)
+{
+    CLEANUP(buf_clear) struct buf text = {0};
+    TRY(buf_printf(&text, "# Made by `hsmgated dev`, written anew at each start.\n"));
+    if (worker_file == NULL) {
+        TRY(make_token(dev, &text));
+    } else {
+        CLEANUP(buf_clear) struct buf given = {.max = WORKER_FILE_MAX};
+        struct err err = file_read(worker_file, &given);
+        ENSURE(err.code == ERR_OK, err.code, "%s: %s", worker_file, err.detail);
+        TRY(buf_append(&text, buf_span(&given)));
+    }
+    TRY(buf_printf(&text, "\nroster_root: %.*s\n", (int)dev->roster_root.len,
                    (const char *)dev->roster_root.data));
     return write_text(dev, "token-dev.yaml", &text);
 }
@@ -160,14 +175,15 @@ static void close_at(struct dev **dev)
     dev_close(*dev);
 }
 
-struct err dev_prepare(const char *folder, const char *listen, struct dev **out)
+struct err dev_prepare(const char *folder, const char *listen, const char *worker_file,
+                       struct dev **out)
 {
     CLEANUP(close_at) struct dev *dev = mem_alloc(sizeof(*dev));
     dev->lock = -1;
     TRY(open_folder(dev, folder));
     remove_ready(dev);
     TRY(make_secrets(dev));
-    TRY(make_token(dev));
+    TRY(write_worker_file(dev, worker_file));
     TRY(write_config(dev, listen));
     *out = TAKE(dev);
     return err_ok();

@@ -1,5 +1,6 @@
-/* dev: a whole development gateway in one folder: SoftHSM token, configuration, an administrator's
- * bearer token, voters' keys. Made once; started again on the same folder it goes on. */
+/* dev: a whole development gateway in one folder: SoftHSM token or one that is there already,
+ * configuration, an administrator's bearer token, voters' keys. Made once; started again on the
+ * same folder it goes on. */
 #ifndef HSMGATE_GATEWAY_DEV_H
 #define HSMGATE_GATEWAY_DEV_H
 
@@ -8,10 +9,11 @@
 struct dev;
 
 /* Makes what is missing in `folder` (created, 0700), writes the configuration for `listen`
- * (HOST:PORT; port 0 takes a free one) and locks the folder. Exports SOFTHSM2_CONF to the
- * processes that this one starts. ERR_CONFLICT when another dev instance runs there; ERR_CONFIG
- * and ERR_IO say what to do. */
-MUST_USE struct err dev_prepare(const char *folder, const char *listen, struct dev **out);
+ * (HOST:PORT; port 0 takes a free one) and locks the folder. The token is that of `worker_file`, or
+ * with NULL a SoftHSM one, whose SOFTHSM2_CONF is exported to the processes that this one starts.
+ * ERR_CONFLICT when another dev instance runs there; ERR_CONFIG and ERR_IO say what to do. */
+MUST_USE struct err dev_prepare(const char *folder, const char *listen, const char *worker_file,
+                                struct dev **out);
 /* Absolute path of the hsmgated.yaml that was written. */
 const char *dev_config(const struct dev *dev);
 /* Absolute path of the folder. */

@@ -33,6 +33,7 @@
 #define OPTION_DATA    257
 #define OPTION_LISTEN  258
 #define OPTION_LIST    259
+#define OPTION_TOKEN   260
 
 const char *argp_program_version = "hsmgated " HSMGATE_VERSION;
 
@@ -41,6 +42,7 @@ struct arguments {
     const char *check;
     const char *data;
     const char *listen;
+    const char *token;
     bool dev;
     bool list;
 };
@@ -61,6 +63,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPTION_LISTEN:
         arguments->listen = value;
         return 0;
+    case OPTION_TOKEN:
+        arguments->token = value;
+        return 0;
     case OPTION_LIST:
         arguments->list = true;
         return 0;
@@ -78,6 +83,7 @@ static const struct argp_option options[] = {
     {"data", OPTION_DATA, "DIR", 0, "dev: the folder that holds everything", 1},
     {"listen", OPTION_LISTEN, "HOST:PORT", 0, "dev: where to listen (default " DEFAULT_LISTEN ")",
      1},
+    {"token", OPTION_TOKEN, "FILE", 0, "dev: a worker's file; its token serves, not one of DIR", 1},
     {"list-failpoints", OPTION_LIST, NULL, 0, "List where a test can end the process, exit", 2},
     {0},
 };
@@ -85,7 +91,8 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
     options,
     parse_option,
-    "--config FILE\n--check-config FILE\ndev --data DIR [--listen HOST:PORT]\n--list-failpoints",
+    "--config FILE\n--check-config FILE\ndev --data DIR [--listen HOST:PORT] [--token FILE]\n"
+    "--list-failpoints",
     "The front of hsmgate, a key gateway before PKCS#11 tokens.",
     NULL,
     NULL,
@@ -96,7 +103,8 @@ static bool usage_is_good(const struct arguments *arguments)
 {
     int ways =
         (arguments->config != NULL) + (arguments->check != NULL) + arguments->dev + arguments->list;
-    bool dev_options = arguments->data != NULL || arguments->listen != NULL;
+    bool dev_options =
+        arguments->data != NULL || arguments->listen != NULL || arguments->token != NULL;
     return ways == 1 && arguments->dev == (arguments->data != NULL) &&
            (arguments->dev || !dev_options);
 }
@@ -243,8 +251,7 @@ static bool start_dev(struct dev *dev, struct service *service)
     if (!service_wait_tokens(service, DEV_TOKEN_MS)) {
         char reason[ERR_DETAIL_MAX];
         service_token_error(service, reason);
-        log_error("dev", "the SoftHSM token does not start: %s; see above, or use a new folder",
-                  reason);
+        log_error("dev", "the token does not start: %s; see above, or use a new folder", reason);
         return false;
     }
     err = dev_admit_access_key(dev, service_gateway(service));
@@ -295,7 +302,7 @@ static int serve_dev(const struct arguments *arguments, const sigset_t *signals)
 {
     struct dev *dev = NULL;
     const char *listen = arguments->listen != NULL ? arguments->listen : DEFAULT_LISTEN;
-    struct err err = dev_prepare(arguments->data, listen, &dev);
+    struct err err = dev_prepare(arguments->data, listen, arguments->token, &dev);
     if (err.code != ERR_OK) {
         log_error("dev", "%s: %s", arguments->data, err.detail);
         return EXIT_FAILURE;

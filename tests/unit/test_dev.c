@@ -76,7 +76,7 @@ static void test_first_start_makes_everything(void **state)
 {
     struct place *place = *state;
     struct dev *dev = NULL;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     static const char *const secrets[] = {"admin.token",        "token.pin",          "aws.secret",
                                           "voters/voter-1.pem", "voters/voter-3.pem", "softhsm"};
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
@@ -102,12 +102,12 @@ static void test_second_start_keeps_secrets(void **state)
 {
     struct place *place = *state;
     struct dev *dev = NULL;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
     CLEANUP(mem_free_at) char *token = content(place, "admin.token");
     CLEANUP(mem_free_at) char *pin = content(place, "token.pin");
     CLEANUP(mem_free_at) char *pem = content(place, "voters/voter-1.pem");
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
     CLEANUP(mem_free_at) char *token_now = content(place, "admin.token");
     CLEANUP(mem_free_at) char *pin_now = content(place, "token.pin");
@@ -115,6 +115,23 @@ static void test_second_start_keeps_secrets(void **state)
     assert_string_equal(token, token_now);
     assert_string_equal(pin, pin_now);
     assert_string_equal(pem, pem_now);
+}
+
+/* A token that is there already: its file, and our roster's root; no SoftHSM token is made. */
+static void test_a_token_of_somebody(void **state)
+{
+    struct place *place = *state;
+    struct dev *dev = NULL;
+    CLEANUP(mem_free_at) char *given = mem_format("%s/theirs.yaml", place->folder);
+    struct err err = dev_prepare(place->folder, "127.0.0.1:0", given, &dev);
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+    assert_non_null(strstr(err.detail, "theirs.yaml"));
+    assert_int_equal(file_write(given, span_text("module: /theirs.so"), 0600).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", given, &dev).code, ERR_OK);
+    dev_close(dev);
+    CLEANUP(mem_free_at) char *worker = content(place, "token-dev.yaml");
+    assert_non_null(strstr(worker, "\nmodule: /theirs.so\nroster_root: "));
+    assert_false(exists(place, "softhsm"));
 }
 
 /* What both sides pin is the digest of the roster that was made once. */
@@ -133,7 +150,7 @@ static void test_roster_is_made_once(void **state)
     CLEANUP(mem_free_at) char *path = mem_format("%s/roster.json", place->folder);
     uint8_t bytes[SHA256_LEN];
     const struct roster *roster = NULL;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
     CLEANUP(mem_free_at) char *text = content(place, "roster.json");
     assert_int_equal(roster_parse(span_text(text), &roster).code, ERR_OK);
@@ -146,7 +163,7 @@ static void test_roster_is_made_once(void **state)
     CLEANUP(mem_free_at) char *hex = span_to_text(buf_span(&digest));
     assert_pinned(place, "hsmgated.yaml", hex);
     assert_pinned(place, "token-dev.yaml", hex);
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
     CLEANUP(mem_free_at) char *now = content(place, "roster.json");
     assert_string_equal(text, now);
@@ -155,7 +172,7 @@ static void test_roster_is_made_once(void **state)
     assert_private(place, "roster.json");
     /* another root is another instance: its rosters follow from the file that is there */
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
     assert_true(exists(place, "roster.json"));
 }
@@ -169,7 +186,7 @@ static void test_odd_voter_keys(void **state)
     CLEANUP(mem_free_at) char *path = mem_format("%s/voter-1.pem", folder);
     assert_int_equal(file_make_folder(folder, 0700).code, ERR_OK);
     assert_int_equal(file_write(path, span_text("no key\n"), 0600).code, ERR_OK);
-    struct err err = dev_prepare(place->folder, "127.0.0.1:0", &dev);
+    struct err err = dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_non_null(strstr(err.detail, "voter-1.pem is not an Ed25519 key"));
     assert_null(dev);
@@ -182,9 +199,9 @@ static void test_folder_is_locked(void **state)
     struct place *place = *state;
     struct dev *dev = NULL;
     struct dev *second = NULL;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     assert_int_equal(dev_announce(dev, "127.0.0.1", 1).code, ERR_OK);
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &second).code, ERR_CONFLICT);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &second).code, ERR_CONFLICT);
     assert_null(second);
     assert_true(exists(place, "ready"));
     dev_close(dev);
@@ -195,7 +212,7 @@ static void test_announcement(void **state)
 {
     struct place *place = *state;
     struct dev *dev = NULL;
-    assert_int_equal(dev_prepare(place->folder, "[::1]:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "[::1]:0", NULL, &dev).code, ERR_OK);
     assert_false(exists(place, "env"));
     assert_int_equal(dev_announce(dev, "::1", 8200).code, ERR_OK);
     CLEANUP(mem_free_at) char *env = content(place, "env");
@@ -220,7 +237,7 @@ static void test_admin_is_admitted(void **state)
     struct place *place = *state;
     struct dev *dev = NULL;
     struct keystore *store = NULL;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     CLEANUP(mem_free_at) char *database = mem_format("%s/hsmgate.db", place->folder);
     assert_int_equal(keystore_open(database, &store).code, ERR_OK);
     assert_int_equal(dev_admit(dev, store).code, ERR_OK);
@@ -244,7 +261,7 @@ static void test_new_admin_token_takes_over(void **state)
     struct keystore *store = NULL;
     struct bearer old = {.name = "admin", .hash = {1}, .created_at = 1};
     struct bearer found;
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     CLEANUP(mem_free_at) char *database = mem_format("%s/hsmgate.db", place->folder);
     assert_int_equal(keystore_open(database, &store).code, ERR_OK);
     assert_int_equal(keystore_put_bearer(store, &old, clock_wall_ms()).code, ERR_OK);
@@ -259,11 +276,11 @@ static void test_odd_folders(void **state)
     struct place *place = *state;
     struct dev *dev = NULL;
     CLEANUP(mem_free_at) char *blank = mem_format("%s/a b", place->folder);
-    assert_int_equal(dev_prepare(blank, "127.0.0.1:0", &dev).code, ERR_CONFIG);
+    assert_int_equal(dev_prepare(blank, "127.0.0.1:0", NULL, &dev).code, ERR_CONFIG);
     CLEANUP(mem_free_at) char *file = mem_format("%s/file", place->folder);
     assert_int_equal(file_write(file, span_text("x"), 0600).code, ERR_OK);
-    assert_int_not_equal(dev_prepare(file, "127.0.0.1:0", &dev).code, ERR_OK);
-    assert_int_equal(dev_prepare(place->folder, "0.0.0.0:0", &dev).code, ERR_CONFIG);
+    assert_int_not_equal(dev_prepare(file, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "0.0.0.0:0", NULL, &dev).code, ERR_CONFIG);
     assert_null(dev);
 }
 
@@ -273,11 +290,11 @@ static void test_missing_program(void **state)
     struct dev *dev = NULL;
     CLEANUP(mem_free_at) char *before = mem_text(getenv("PATH"));
     assert_int_equal(setenv("PATH", place->folder, 1), 0);
-    struct err err = dev_prepare(place->folder, "127.0.0.1:0", &dev);
+    struct err err = dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev);
     assert_int_equal(setenv("PATH", before, 1), 0);
     assert_int_equal(err.code, ERR_CONFIG);
     assert_non_null(strstr(err.detail, "apt-get install softhsm2"));
-    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", &dev).code, ERR_OK);
+    assert_int_equal(dev_prepare(place->folder, "127.0.0.1:0", NULL, &dev).code, ERR_OK);
     dev_close(dev);
 }
 
@@ -286,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_first_start_makes_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_start_keeps_secrets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_token_of_somebody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_roster_is_made_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_odd_voter_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_folder_is_locked, set_up, tear_down),
