@@ -1,15 +1,13 @@
-"""hsmgated with a configuration file, and SoftHSM tokens that the test makes and breaks: each with a PIN file and a worker's file."""
+"""hsmgated with a configuration file, and tokens that the test makes and breaks: each with a PIN file and a worker's file."""
 import http.client
-import json
 import os
 import pathlib
-import secrets
 import socket
-import subprocess
 
 from daemon import Daemon
+from tokens import KINDS, MODULE, kind, write_yaml
 
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+__all__ = ["Configured", "LocalConnection", "MODULE", "write_yaml"]
 
 
 class LocalConnection(http.client.HTTPConnection):
@@ -25,55 +23,15 @@ class LocalConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def write_yaml(path, options):
-    """JSON is YAML, and each option has a line of its own."""
-    path.write_text(json.dumps(options, indent=2) + "\n")
-
-
-class SoftToken:
-    """A token named NAME to the gateway, with the label test-NAME."""
-
-    def __init__(self, folder, name, environment):
-        self.name = name
-        self.label = f"test-{name}"
-        self.pin = secrets.token_urlsafe(12)
-        self.environment = environment
-        self.pin_file = folder / f"{name}.pin"
-        self.config = folder / f"{name}.yaml"
-        self.latches = folder / f"{name}.latch"
-        self.make(self.label)
-        self.write_pin(self.pin)
-        self.write()
-
-    def make(self, label):
-        """A token with this label and our PIN."""
-        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", label, "--pin", self.pin, "--so-pin", self.pin],
-                       check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, **self.environment))
-
-    def write_pin(self, pin, mode=0o600):
-        self.pin_file.write_text(pin + "\n")
-        self.pin_file.chmod(mode)
-
-    def write(self, **changed):
-        """The worker's file, whole and right but for what is changed."""
-        write_yaml(self.config, {"module": MODULE, "token": {"label": self.label}, "pin": {"file": str(self.pin_file)},
-                                 "latch_dir": str(self.latches), **changed})
-
-    def latch_files(self):
-        return list(self.latches.glob("pin-*.json"))
-
-
 class Configured(Daemon):
     """Tokens by name, the first is the default; options of hsmgated.yaml as keywords, those of one token in `per_token`."""
 
     def __init__(self, *names, per_token=None, **options):
         super().__init__()
+        made = KINDS[kind()]
         self.softhsm = self.data / "softhsm"
-        self.softhsm.mkdir()
-        conf = self.data / "softhsm2.conf"
-        conf.write_text(f"directories.tokendir = {self.softhsm}\nobjectstore.backend = file\nlog.level = ERROR\n")
-        self.environment = {"SOFTHSM2_CONF": str(conf)}
-        self.tokens = {name: SoftToken(self.data, name, self.environment) for name in names}
+        self.environment = made.prepare(self.data)
+        self.tokens = {name: made(self.data, name, self.environment) for name in names}
         self.per_token = per_token or {}
         self.options = options
         self.config = self.data / "hsmgated.yaml"

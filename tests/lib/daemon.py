@@ -226,6 +226,11 @@ class Daemon:
     def key(self, name, algorithm, **fields):
         return self.do("POST", "/v1/keys", {"name": name, "algorithm": algorithm, "owner": "tests", **fields})
 
+    def offers(self, what):
+        """Whether the probe of the default token found that it can do this algorithm or mechanism."""
+        probe = next(t["probe"] for t in self.do("GET", "/v1/tokens")["tokens"] if t["default"])
+        return what in probe["algorithms"] + probe["mechanisms"]
+
     def verb(self, name, verb, body, **more):
         return self.do("POST", f"/v1/keys/{name}:{verb}", body, **more)
 

@@ -1,17 +1,32 @@
-"""A development instance of hsmgated on a real SoftHSM token in a folder of its own, for scenario and client tests."""
+"""A development instance of hsmgated on a real token in a folder of its own, for scenario and client tests."""
 import re
 
 from daemon import Answer, Daemon, Refused, b64, programs, unb64
+from tokens import KINDS, kind
 
 __all__ = ["Answer", "Gateway", "Refused", "b64", "programs", "unb64"]
 
 
 class Gateway(Daemon):
+    """On SoftHSM it makes its token itself; one of another kind (tokens.py) is made here and given to it."""
+
+    stranger = None
+
     def start(self, *extra):
-        self.launch("dev", "--data", self.data, "--listen", "127.0.0.1:0", *extra)
+        environment = {}
+        if kind() != "softhsm":
+            environment = KINDS[kind()].prepare(self.data)
+            self.stranger = self.stranger or KINDS[kind()](self.data, "dev", environment)
+            extra = ("--token", self.stranger.config, *extra)
+        self.launch("dev", "--data", self.data, "--listen", "127.0.0.1:0", *extra, **environment)
         self.env = self.read_env()
         return self
 
     def read_env(self):
         text = (self.data / "env").read_text()
         return dict(re.findall(r"^export ([A-Z_]+)=['\"]?([^'\"\n]*)", text, re.M))
+
+    @property
+    def pin(self):
+        """The user PIN of its token."""
+        return self.stranger.pin if self.stranger else (self.data / "token.pin").read_text().strip()

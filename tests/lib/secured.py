@@ -4,11 +4,12 @@ The plain listener on loopback stays for bearer tokens and /metrics (`call`, `do
 """
 import contextlib
 import http.client
-import json
 import re
 import socket
 import ssl
 import warnings
+
+import yaml
 
 from configured import Configured, write_yaml
 from daemon import Answer, until
@@ -44,7 +45,7 @@ class Secured(Configured):
     def write(self):
         port = self.plain_port = super().write()
         self.tls_port = free_port()
-        options = json.loads(self.config.read_text())
+        options = yaml.safe_load(self.config.read_text())
         del options["listen"]
         options["administrators"].append(ADMIN)
         options["listeners"] = [{"address": f"127.0.0.1:{port}"}, {"address": f"127.0.0.1:{self.tls_port}", "tls": self.tls_options}]

@@ -24,10 +24,20 @@ HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 @pytest.fixture(scope="module")
 def gateway():
     with Gateway() as running:
-        for algorithm in SIGNERS:
+        for algorithm in filter(running.offers, SIGNERS):
             running.key(f"test/sign/{algorithm}", algorithm)
         running.key("test/enc/aes", "aes-256-gcm")
         yield running
+
+
+def lacks(gateway, algorithm):
+    """Whether the token cannot do this, which it must then say; a story ends there."""
+    if gateway.offers(algorithm):
+        return False
+    with pytest.raises(Refused) as refused:
+        gateway.key("test/lacks/it", algorithm)
+    assert (refused.value.status, refused.value.code) == (400, "unsupported_by_token")
+    return True
 
 
 def openssl_verifies(tmp_path, pem, scheme, message, signature):
@@ -47,6 +57,8 @@ def openssl_verifies(tmp_path, pem, scheme, message, signature):
 
 @pytest.mark.parametrize("algorithm,scheme", [(a, s) for a, schemes in SIGNERS.items() for s in schemes])
 def test_signature_is_what_openssl_verifies(gateway, tmp_path, algorithm, scheme):
+    if lacks(gateway, algorithm):
+        return
     name = f"test/sign/{algorithm}"
     message = os.urandom(1000)
     answer = gateway.verb(name, "sign", {"message": b64(message), "scheme": scheme})
@@ -93,6 +105,8 @@ def test_both_ecdsa_encodings(gateway, algorithm):
 
 @pytest.mark.parametrize("algorithm", list(SIGNERS))
 def test_jwt_through_the_jwks_url(gateway, algorithm):
+    if lacks(gateway, algorithm):
+        return
     name = f"test/sign/{algorithm}"
     issued = gateway.verb(name, "jwt", {"claims": {"sub": "me", "aud": "you", "n": 5}, "ttl": "5m"})
     url = f"{gateway.address}/jwks/{name}"
@@ -176,7 +190,8 @@ def test_rsa_decrypts_what_a_stranger_encrypts(gateway):
     sealed = gateway.verb("test/enc/rsa", "encrypt", {"plaintext": b64(b"small secret")})["ciphertext"]
     assert unb64(gateway.verb("test/enc/rsa", "decrypt", {"ciphertext": sealed})["plaintext"]) == b"small secret"
     public = serialization.load_pem_public_key(gateway.call("GET", "/v1/keys/test/enc/rsa:public-key").body)
-    foreign = public.encrypt(b"from outside", padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
+    chosen = hashes.SHA256() if gateway.offers("rsa-oaep-sha256") else hashes.SHA1()  # the best that the token can
+    foreign = public.encrypt(b"from outside", padding.OAEP(padding.MGF1(chosen), chosen, None))
     assert unb64(gateway.verb("test/enc/rsa", "decrypt", {"ciphertext": b64(foreign)})["plaintext"]) == b"from outside"
     with pytest.raises(Refused) as refused:
         gateway.verb("test/enc/rsa", "sign", {"message": ""})
@@ -277,5 +292,5 @@ def test_every_request_has_its_record(gateway):
     assert record["traceparent"].startswith("00-0af7") and record["ms"] >= 0
     assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
     text = "".join(p.read_text() for p in (gateway.data / "audit").glob("*.jsonl"))
-    for secret in (gateway.token, b64(b"find me not"), "find me not", (gateway.data / "token.pin").read_text().strip()):
+    for secret in (gateway.token, b64(b"find me not"), "find me not", gateway.pin):
         assert secret not in text

@@ -19,6 +19,19 @@ function(hsmgate_scenario folder name)
     FAIL_REGULAR_EXPRESSION "no tests ran;[0-9]+ skipped")
 endfunction()
 
+# hsmgate_stranger(KIND NAMES...): stories of tests/scenario once more, on another kind of token (tests/lib/tokens.py)
+function(hsmgate_stranger kind)
+  foreach(name ${ARGN})
+    add_test(NAME ${kind}.${name}
+             COMMAND ${PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/scenario/${name}.py)
+    set_tests_properties(${kind}.${name} PROPERTIES
+      LABELS "scenario;${kind}" TIMEOUT 600 ENVIRONMENT "${scenario_environment};HSMGATE_TEST_TOKEN=${kind}"
+      FAIL_REGULAR_EXPRESSION "no tests ran;[0-9]+ skipped")
+  endforeach()
+endfunction()
+
+hsmgate_stranger(nss main_job worker_killed break_glass_attacks retirement)
+
 hsmgate_scenario(scenario main_job)
 hsmgate_scenario(scenario bad_input)
 hsmgate_scenario(scenario bit_flips)

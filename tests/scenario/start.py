@@ -1,5 +1,4 @@
 """What a start meets: configurations that are wrong, PINs, databases and logs that others left, tokens that changed; and the end by SIGTERM."""
-import json
 import os
 import pathlib
 import signal
@@ -10,6 +9,7 @@ import sys
 import threading
 
 import pytest
+import yaml
 
 from configured import MODULE, Configured, write_yaml
 from daemon import b64, programs, unb64, until
@@ -326,7 +326,7 @@ def test_a_file_that_is_no_database_is_refused(gateway):
 def test_a_second_daemon_is_refused(gateway, tmp_path):
     gateway.start()
     gateway.key("first/one/lives", "ecdsa-p256")
-    first = json.loads(gateway.config.read_text())
+    first = yaml.safe_load(gateway.config.read_text())
     fresh = {"listen": "127.0.0.1:1", "socket": str(tmp_path / "s"), "database": str(tmp_path / "db"), "audit": str(tmp_path / "audit")}
     for shared, told in (("database", "stop the other hsmgated"), ("audit", "stop the other hsmgated"),
                          ("listen", "nothing else uses them"), ("socket", "another process listens on the local socket")):
