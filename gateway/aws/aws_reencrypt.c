@@ -120,7 +120,8 @@ static struct err protect(struct target *target, struct item *from, struct batch
 {
     struct call *call = &target->call;
     to->object = call->json.root;
-    to->type = from->type;
+    /* an RSA block does not say what it holds and opens as data, a data key too, as in AWS */
+    to->type = target->key->purpose == PURPOSE_DECRYPT ? ENVELOPE_DATA : from->type;
     buf_move(&to->input, &from->output);
     buf_move(&to->context, &target->context);
     TRY(choice_primary(call, &batch->version));

@@ -371,6 +371,19 @@ def test_nobody_moves_data_to_a_key_of_their_own(aws):
         aws.refused("AccessDeniedException", "ReEncrypt", {"CiphertextBlob": sealed, "DestinationKeyId": alias(target)})
 
 
+def test_a_data_key_moves_under_an_rsa_key(aws):
+    """What an RSA key has encrypted is data, whatever it was before; one that is too long for it is the caller's mistake."""
+    aws.gateway.key("app/prod/rsa", "rsa-2048", purpose="decrypt")
+    for size, refusal in ((32, None), (1024, "ValidationException")):
+        made = aws.do("GenerateDataKey", {"KeyId": alias(AES), "NumberOfBytes": size})
+        body = {"CiphertextBlob": made["CiphertextBlob"], "DestinationKeyId": alias("app/prod/rsa")}
+        if refusal:
+            aws.refused(refusal, "ReEncrypt", body)
+            continue
+        moved = aws.do("ReEncrypt", body)["CiphertextBlob"]
+        assert aws.do("Decrypt", {"CiphertextBlob": moved, "KeyId": alias("app/prod/rsa")})["Plaintext"] == made["Plaintext"]
+
+
 def test_a_sealed_key_stays_sealed(aws):
     gateway, glass = aws.gateway, BreakGlass(aws.gateway)
     blob = aws.do("Encrypt", {"KeyId": alias(SEALED), "Plaintext": b64(SECRET)})["CiphertextBlob"]
