@@ -72,25 +72,30 @@ class Planted(Configured):
     def __init__(self, **options):
         super().__init__("soft", **options)
         self.waiting = []
+        self.adoptions = []
+
+    def lay(self, objects):
+        """Notes objects of one key for the token; its CKA_ID, in hex."""
+        cka_id = b"\xff" + len(self.waiting).to_bytes(4, "big")  # ten digits, which are no base64
+        self.waiting.append(list(finished(objects, cka_id)))
+        return cka_id.hex()
 
     def plant(self, name, algorithm, objects, **fields):
-        """Notes a key; `adopt_all` makes it NAME. Its CKA_ID, in hex."""
-        cka_id = b"\xff" + len(self.waiting).to_bytes(4, "big")  # ten digits, which are no base64
+        """Notes a key for the token that `adopt_all` will name NAME."""
         # SoftHSM says modifiable of whatever was imported
-        asked = {"name": name, "algorithm": algorithm, "owner": "tests", "adopt": {"cka_id": cka_id.hex(), "allow": ["modifiable"]}, **fields}
-        self.waiting.append((list(finished(objects, cka_id)), asked))
-        return cka_id.hex()
+        adopt = {"cka_id": self.lay(objects), "allow": ["modifiable"]}
+        self.adoptions.append({"name": name, "algorithm": algorithm, "owner": "tests", "adopt": adopt, **fields})
 
     def put_all(self):
         """Puts what was planted on the token; the gateway does not run yet."""
-        every = [one for objects, _ in self.waiting for one in objects]
+        every = [one for objects in self.waiting for one in objects]
         lines = [{name: value.hex() if isinstance(value, bytes) else value for name, value in one.items()} for one in every]
         token = self.tokens["soft"]
         subprocess.run([sys.executable, __file__, token.label], input=json.dumps(lines).encode(), check=True,
                        env=dict(os.environ, **self.environment, PLANTED_PIN=token.pin))
 
     def adopt_all(self):
-        for _, asked in self.waiting:
+        for asked in self.adoptions:
             self.do("POST", "/v1/keys", asked)
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from daemon import b64, until
 from issuer import Issuer, Key
+from leaks import forms
 from secured import Secured
 
 AES = "redact/prod/aes"
@@ -26,16 +27,6 @@ EC = "redact/prod/ec"
 WORD = re.compile(rb"[A-Za-z0-9_+/-]+")
 PIECE = 1 << 16
 WIPE_FREED = ":max_free_fill_size=1073741824:free_fill_byte=0"
-
-
-def forms(mark):
-    """The mark, its hexadecimal form, and the part of its base64 that does not depend on what stands around it."""
-    found = {mark, mark.hex().encode()}
-    for before in range(3):
-        text = base64.b64encode(b"\0" * before + mark)
-        whole = text[4 if before else 0:(before + len(mark)) // 3 * 4]
-        found |= {whole, whole.translate(bytes.maketrans(b"+/", b"-_"))}
-    return found
 
 
 def holders(haystack, marks):
