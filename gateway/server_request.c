@@ -201,6 +201,9 @@ static enum MHD_Result first_call(struct inbound *inbound, const char *method, c
     }
     if (err.code == ERR_OK) {
         keep_headers(inbound, &head);
+        /* the library takes line ends in chunks that others do not, so where such a body ends is
+         * not for everybody the same: nothing behind it is read as a request */
+        inbound->last = fields.count[HTTP_TRANSFER_ENCODING] > 0;
         buf_init(&inbound->body, inbound->server->body_max);
         return MHD_YES;
     }

@@ -83,6 +83,21 @@ static void test_chunked_body(void **state)
     assert_has(answer, "body=7:abcdefg\n");
 }
 
+static void test_nothing_behind_chunks(void **state)
+{
+    static const char *const ends[] = {"3\r\nabc\r\n0\r\n\r\n", "3\nabc\n0\n\n",
+                                       "3;\nabc\r\n0\r\n\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        int fd = dial(*state);
+        send_text(fd, "POST /one HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+        send_text(fd, ends[i]);
+        send_text(fd, "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+        CLEANUP(mem_free_at) char *answer = read_all(fd);
+        assert_lacks(answer, "smuggled");
+        assert_true(count_of(answer, "HTTP/1.1 ") <= 1);
+    }
+}
+
 static void test_largest_body(void **state)
 {
     int fd = dial(*state);
@@ -340,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_odd_headers_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_connection_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_chunked_body, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_behind_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_largest_body, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_client_goes_away, set_up, tear_down),
