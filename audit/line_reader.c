@@ -29,7 +29,7 @@ void line_reader_clear(struct line_reader *reader)
 static struct span unread(const struct line_reader *reader)
 {
     struct span all = buf_span(&reader->window);
-    return span_of(all.data + reader->used, all.len - reader->used);
+    return reader->used == 0 ? all : span_of(all.data + reader->used, all.len - reader->used);
 }
 
 static void drop_used(struct line_reader *reader)
