@@ -93,7 +93,7 @@ static void check_target(struct span target)
         assert(path.len > 0 && path.data[0] == '/');
         assert(memchr(path.data, '%', path.len) == NULL);
         assert(memmem(path.data, path.len, "..", 2) == NULL);
-        assert(memmem(path.data, path.len, "//", 2) == NULL);
+        assert(path.len == 1 || path.data[1] != '/');
     }
 }
 
