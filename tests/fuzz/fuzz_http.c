@@ -96,8 +96,8 @@ static void open_server(void)
                                          .connections_max = 64,
                                          .queue_max = 64,
                                          .body_max = BODY_LIMIT,
-                                         .receive_ms = 20000,
-                                         .request_ms = 20000};
+                                         .receive_ms = 600000,
+                                         .request_ms = 600000};
     struct err err = server_open(&config, handle, NULL, &server);
     assert(err.code == ERR_OK && atexit(close_server) == 0);
 }
