@@ -93,7 +93,7 @@ static struct err read_header(struct span text, struct buf *out_kid)
     return buf_append(out_kid, member_text(json.root, "kid"));
 }
 
-struct err jwt_check(const struct jwt_keys *keys, struct span token, struct buf *out_kid)
+static struct err check(const struct jwt_keys *keys, struct span token, struct buf *out_kid)
 {
     struct span header = {0};
     struct span payload = {0};
@@ -114,4 +114,12 @@ struct err jwt_check(const struct jwt_keys *keys, struct span token, struct buf 
                           buf_span(&signature), &valid));
     ENSURE(valid, ERR_FORBIDDEN, "the signature is not good");
     return err_ok();
+}
+
+struct err jwt_check(const struct jwt_keys *keys, struct span token, struct buf *out_kid)
+{
+    struct err err = check(keys, token, out_kid);
+    ENSURE(err.code == ERR_OK || err.code == ERR_NOT_FOUND || err.code == ERR_FORBIDDEN,
+           ERR_CORRUPT, "%s", err.detail);
+    return err;
 }
