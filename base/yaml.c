@@ -146,9 +146,21 @@ static struct yaml_problem problem_of(const struct report *report, struct span t
     return problem;
 }
 
-/* Says the problem in full in `message` and, without the path, in the error. */
-static struct err refuse(const char *path, const struct yaml_problem *problem, struct buf *message)
+/* Names come out of the file, which somebody else may have written, and go to a terminal. */
+static void make_printable(char text[YAML_PART_MAX])
 {
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
+            text[i] = '?';
+        }
+    }
+}
+
+/* Says the problem in full in `message` and, without the path, in the error. */
+static struct err refuse(const char *path, struct yaml_problem *problem, struct buf *message)
+{
+    make_printable(problem->option);
+    make_printable(problem->reason);
     char line[16] = "";
     if (problem->line > 0) {
         (void)snprintf(line, sizeof(line), "%u:", problem->line);

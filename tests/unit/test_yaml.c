@@ -78,6 +78,8 @@ static void each_mistake_has_its_line(void **state)
         {"listen: a\nlevel: x\n", ":2: level: Invalid INT value: 'x'"},
         {"listen: a\nlevel: 99999999999\n", ":2: level: Invalid INT value: '99999999999'"},
         {"listen: a\n\nfoo: 1\n", ":3: foo: unknown option"},
+        {"listen: a\n\"\\e[31m\\tb\": 1\n", ":2: ?[31m?b: unknown option"},
+        {"listen: a\nlevel: \"\\e\"\n", ":2: level: Invalid INT value: '?'"},
         {"~: 1\n", ":1: ~: unknown option"},
         {"level: 1\n", ":1: listen: missing"},
         {"listen: a\nlevel: 1\nlevel: 2\n", ":3: level: given twice"},
