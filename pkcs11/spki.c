@@ -82,7 +82,9 @@ static struct err unwrap_point(struct span value, size_t len, struct span *out)
     ASN1_OCTET_STRING *octets = d2i_ASN1_OCTET_STRING(NULL, &end, (long)value.len);
     size_t inner = octets != NULL ? (size_t)ASN1_STRING_length(octets) : 0;
     ASN1_OCTET_STRING_free(octets);
-    ENSURE(inner == len && end == value.data + value.len, ERR_CORRUPT, "CKA_EC_POINT is malformed");
+    /* what is put together of parts (BER) would not end with the whole point */
+    ENSURE(inner == len && end == value.data + value.len && value.data[0] == V_ASN1_OCTET_STRING,
+           ERR_CORRUPT, "CKA_EC_POINT is malformed");
     *out = span_of(end - len, len);
     return err_ok();
 }

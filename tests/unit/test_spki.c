@@ -46,6 +46,13 @@ static void check_curve(enum algorithm algorithm, EVP_PKEY *key, size_t len)
     assert_int_equal(of_point(algorithm, point, 0, expected), ERR_CORRUPT);
     value[0] = 0x30;
     assert_int_equal(of_point(algorithm, value, head + len, expected), ERR_CORRUPT);
+    value[0] = 0x24; /* the same in BER: one part, without a length of the whole */
+    memmove(value + 2 + head, value + head, len);
+    memmove(value + 3, value + 1, head - 1);
+    value[1] = 0x80;
+    value[2] = 0x04;
+    memset(value + 2 + head + len, 0, 2);
+    assert_int_equal(of_point(algorithm, value, head + len + 4, expected), ERR_CORRUPT);
     EVP_PKEY_free(key);
 }
 
