@@ -1,5 +1,6 @@
-/* make_frame_seeds: writes one small frame of each kind into a folder, the seeds of fuzz_frame. Run
- * it again when the wire format changes: `make_frame_seeds tests/fuzz/corpus/frame`. */
+/* make_frame_seeds: writes one small frame of each kind into a folder, the seeds of fuzz_frame,
+ * fuzz_request and fuzz_reply. Run it again when the wire format changes: `make_frame_seeds
+ * tests/fuzz/corpus/frame`. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,19 @@ static void seed_frames(const char *folder, enum frame_kind kind, const char *na
         {.class = FRAME_CALLER_DATA, .ckr = 0x40}};
     struct frame_head head = {.kind = kind, .deadline_ms = 5000, .epoch = 1};
     keep(folder, name, frame_encode(&head, items, count, &out), &out);
+}
+
+/* A key that two people must approve of, to be opened with. */
+static void seed_demanding(const char *folder)
+{
+    CLEANUP(buf_clear) struct buf out = {0};
+    struct frame_item item = {
+        .key = {.cka_id = {[16] = 1, [17] = 2}, .cka_id_len = 18, .identity_len = 44},
+        .input = span_text("a ciphertext and its tag"),
+        .aad = span_text("aad"),
+        .iv = span_text("0123456789ab")};
+    struct frame_head head = {.kind = FRAME_RUN, .op = TOKEN_DECRYPT, .epoch = 1};
+    keep(folder, "demanding", frame_encode(&head, &item, 1, &out), &out);
 }
 
 static void seed_hello(const char *folder)
@@ -63,6 +77,7 @@ int main(int argc, char **argv)
     seed_frames(argv[1], FRAME_DESTROY, "destroy", 1);
     seed_frames(argv[1], FRAME_ADOPT, "adopt", 1);
     seed_frames(argv[1], FRAME_INVENTORY, "inventory", 0);
+    seed_demanding(argv[1]);
     seed_hello(argv[1]);
     seed_objects(argv[1]);
     return EXIT_SUCCESS;
