@@ -86,8 +86,9 @@ struct err http_shape_audit(const struct http_head *head)
                "a header line is malformed");
         next = header->value.data + header->value.len + 2;
     }
-    ENSURE((uintptr_t)next + 2 == (uintptr_t)head->method + head->size, ERR_INVALID_HTTP,
-           "the header block is malformed");
+    ENSURE((uintptr_t)next + 2 == (uintptr_t)head->method + head->size && next[0] == '\0' &&
+               next[1] == '\0', /* as the library leaves CR LF */
+           ERR_INVALID_HTTP, "the header block is malformed");
     return err_ok();
 }
 

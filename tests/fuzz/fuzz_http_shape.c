@@ -53,6 +53,9 @@ static bool split(char *block, size_t size, struct http_head *head)
         head->header_count++;
         line = after(end, 1);
     }
+    if (line != NULL && strncmp(line, "\r\n", 2) == 0) {
+        line[0] = line[1] = '\0';
+    }
     return true;
 }
 
