@@ -1,5 +1,5 @@
-/* Starts, watches and stops the HTTP library: a daemon for each TCP address and one for the local
- * socket with epoll threads of their own, two pools of request threads (what is urgent has its
+/* Starts, watches and stops the HTTP library: listeners for each TCP address and for the local
+ * socket with I/O threads of their own, two pools of request threads (what is urgent has its
  * own), one reaper.
  *
  * The audit of header blocks and the way requests are suspended rest on observed behaviour of one
@@ -62,27 +62,36 @@ static int no_certificate(gnutls_session_t session, const struct gnutls_cert_ret
     return -1;
 }
 
-static struct err start_daemon(struct listener *listener, const struct server_config *config)
+static struct err start_daemon(struct server_io *io, unsigned connections_max)
 {
-    struct MHD_OptionItem threads[] = {
-        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)config->io_threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    bool several = config->io_threads > 1 && !listener->local;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+    const struct listener *listener = io->listener;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (listener->tls != NULL ? MHD_USE_TLS : 0);
-    listener->daemon = MHD_start_daemon(
-        flags, 0, server_accept, listener, server_answer, listener, MHD_OPTION_EXTERNAL_LOGGER,
-        log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_NOTIFY_CONNECTION,
-        server_notify_connection, listener, MHD_OPTION_URI_LOG_CALLBACK, server_begin_request,
-        listener, MHD_OPTION_NOTIFY_COMPLETED, server_end_request, listener,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_max, MHD_OPTION_ARRAY, several ? threads : &threads[1],
-        /* the rest is for TLS; the last one cannot be in an array */
+    io->daemon = MHD_start_daemon(
+        flags, 0, server_accept, io, server_answer, io, MHD_OPTION_EXTERNAL_LOGGER, log_library,
+        NULL, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_NOTIFY_CONNECTION,
+        server_notify_connection, io, MHD_OPTION_URI_LOG_CALLBACK, server_begin_request, io,
+        MHD_OPTION_NOTIFY_COMPLETED, server_end_request, io, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, connections_max,
+        /* the rest is for TLS */
         listener->tls != NULL ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, TLS_PRIORITIES,
         MHD_OPTION_HTTPS_CERT_CALLBACK2, no_certificate, MHD_OPTION_END);
-    ENSURE(listener->daemon != NULL, ERR_IO,
+    ENSURE(io->daemon != NULL, ERR_IO,
            "the HTTP library does not start: is the limit of open files too low?");
+    server_io_start(io);
+    return err_ok();
+}
+
+/* The threads of a listener share its connections. */
+static struct err start_threads(struct listener *listener, const struct server_config *config)
+{
+    unsigned threads = listener->local || config->io_threads < 1 ? 1 : config->io_threads;
+    listener->io = mem_array(threads, sizeof(*listener->io));
+    for (unsigned i = 0; i < threads; i++) {
+        listener->io[i].listener = listener;
+        TRY(start_daemon(&listener->io[i], (config->connections_max + threads - 1) / threads));
+        listener->io_count++;
+    }
     return err_ok();
 }
 
@@ -113,7 +122,7 @@ static struct err open_listeners(struct server *server, const struct server_conf
         server->socket_path = mem_text(config->socket_path);
     }
     for (size_t i = 0; i < server->listener_count; i++) {
-        TRY(start_daemon(&server->listeners[i], config));
+        TRY(start_threads(&server->listeners[i], config));
     }
     return err_ok();
 }
@@ -219,8 +228,8 @@ static bool wait_calm(struct server *server, int64_t deadline_ns)
 /* After this the library accepts no connection and the descriptor is ours to close. */
 static void quiesce(struct listener *listener)
 {
-    if (listener->daemon != NULL) {
-        (void)MHD_quiesce_daemon(listener->daemon);
+    for (size_t i = 0; i < listener->io_count; i++) {
+        server_io_quiesce(&listener->io[i]);
     }
 }
 
@@ -234,12 +243,12 @@ bool server_drain(struct server *server, int64_t drain_ms)
     return wait_calm(server, clock_deadline(drain_ms));
 }
 
-/* The library's thread takes the descriptor out of its epoll some time after it was quiesced. */
 static void stop_listener(struct listener *listener)
 {
-    if (listener->daemon != NULL) {
-        MHD_stop_daemon(listener->daemon);
+    for (size_t i = 0; i < listener->io_count; i++) {
+        server_io_stop(&listener->io[i]);
     }
+    mem_free(listener->io);
     fd_close(&listener->fd);
     tls_close(listener->tls);
 }

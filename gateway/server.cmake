@@ -28,6 +28,7 @@ target_sources(hsmgate_gateway PRIVATE
   request_pool.c
   server.c
   server_connection.c
+  server_io.c
   server_reply.c
   server_request.c
   service.c

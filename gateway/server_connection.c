@@ -12,7 +12,8 @@
 enum MHD_Result server_accept(void *context, const struct sockaddr *address, socklen_t len)
 {
     (void)len;
-    struct listener *listener = context;
+    const struct server_io *io = context;
+    const struct listener *listener = io->listener;
     struct server *server = listener->server;
     if (listener->local) { /* an operator gets in when nobody else does */
         return MHD_YES;
@@ -43,16 +44,19 @@ static void note_source(struct MHD_Connection *mhd, struct connection *connectio
     listen_address_text(info->client_addr, connection->source, sizeof(connection->source));
 }
 
-static void start_connection(struct listener *listener, struct MHD_Connection *mhd,
+static void start_connection(struct server_io *io, struct MHD_Connection *mhd,
                              struct connection *connection)
 {
+    const struct listener *listener = io->listener;
     struct server *server = listener->server;
+    connection->io = io;
+    connection->mhd = mhd;
     note_source(mhd, connection, listener->local);
     if (listener->tls != NULL) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         connection->tls = tls_session_open(listener->tls, server->parking, info->tls_session,
-                                           connection->deadline.fd, mhd);
+                                           connection->deadline.fd, connection);
     }
     address_count_enter(server->addresses, connection->address);
     atomic_fetch_add(&server->connections, 1);
@@ -84,22 +88,23 @@ static void end_connection(struct server *server, struct connection *connection)
 void server_notify_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                               enum MHD_ConnectionNotificationCode code)
 {
-    struct listener *listener = context;
+    struct server_io *io = context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         struct connection *connection = mem_alloc(sizeof(*connection));
-        start_connection(listener, mhd, connection);
+        start_connection(io, mhd, connection);
         *socket_context = connection;
         return;
     }
-    end_connection(listener->server, *socket_context);
+    end_connection(io->listener->server, *socket_context);
 }
 
-void server_suspend(void *mhd)
+void server_suspend(void *who)
 {
-    MHD_suspend_connection(mhd);
+    const struct connection *connection = who;
+    MHD_suspend_connection(connection->mhd);
 }
 
-void server_resume(void *mhd)
+void server_resume(void *who)
 {
-    MHD_resume_connection(mhd);
+    server_io_resume(who);
 }

@@ -14,14 +14,26 @@
 #include "gateway/server.h"
 #include "gateway/tls_session.h"
 
-/* One door: a TCP address or the local socket, with a daemon of the library. */
+/* One door: a TCP address or the local socket, with the threads that serve it. */
 struct listener {
     struct server *server;
-    struct MHD_Daemon *daemon;
+    struct server_io *io; /* io_count of them */
+    size_t io_count;
     struct tls *tls; /* NULL: plain */
     int fd;          /* -1: not open */
     uint16_t port;
     bool local;
+};
+
+/* A thread that drives a daemon of the library; server_io.c. */
+struct server_io {
+    struct listener *listener;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    _Atomic bool stopping;
+    pthread_mutex_t mutex; /* guards woken */
+    bool woken;
+    int wake; /* eventfd */
 };
 
 struct server {
@@ -58,6 +70,8 @@ struct inbound;
 
 /* The caller's side of one TCP or local connection; the library's socket_context. */
 struct connection {
+    struct server_io *io;
+    struct MHD_Connection *mhd;
     struct reaper_entry deadline;
     struct tls_session *tls; /* NULL: plain */
     struct address_key address;
@@ -84,22 +98,31 @@ struct inbound {
     char target[]; /* raw copy: the library decodes its own in place */
 };
 
+/* The thread owns the daemon from now on. */
+void server_io_start(struct server_io *io);
+/* The connection goes on, in its own thread; it may be gone when this returns. Any thread. */
+void server_io_resume(struct connection *connection);
+/* After this it accepts no connection, and the listening descriptor is not the library's. */
+void server_io_quiesce(struct server_io *io);
+/* After quiescing, with no connection suspended. */
+void server_io_stop(struct server_io *io);
+
 /* Makes the reply a refusal. */
 void server_refuse(const struct server *server, struct exchange *exchange, const struct err *err);
 
-/* The library's callbacks; `listener` is the context of each. */
-enum MHD_Result server_accept(void *listener, const struct sockaddr *address, socklen_t len);
-void server_notify_connection(void *listener, struct MHD_Connection *mhd, void **socket_context,
+/* The library's callbacks; the server_io is the context of each. */
+enum MHD_Result server_accept(void *io, const struct sockaddr *address, socklen_t len);
+void server_notify_connection(void *io, struct MHD_Connection *mhd, void **socket_context,
                               enum MHD_ConnectionNotificationCode code);
-void *server_begin_request(void *listener, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result server_answer(void *listener, struct MHD_Connection *mhd, const char *url,
+void *server_begin_request(void *io, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result server_answer(void *io, struct MHD_Connection *mhd, const char *url,
                               const char *method, const char *version, const char *upload_data,
                               size_t *upload_len, void **request_context);
-void server_end_request(void *listener, struct MHD_Connection *mhd, void **request_context,
+void server_end_request(void *io, struct MHD_Connection *mhd, void **request_context,
                         enum MHD_RequestTerminationCode why);
-/* For parking: `mhd` is the connection. */
-void server_suspend(void *mhd);
-void server_resume(void *mhd);
+/* For parking. */
+void server_suspend(void *connection);
+void server_resume(void *connection);
 /* Gives the reply to the library and arms the deadline for sending it. */
 enum MHD_Result server_queue_reply(struct inbound *inbound);
 /* Makes the reply a problem document and this request the connection's last. */

@@ -76,8 +76,8 @@ enum MHD_Result server_queue_reply(struct inbound *inbound)
 
 void exchange_send(struct exchange *exchange)
 {
-    struct inbound *inbound = (struct inbound *)exchange;
-    MHD_resume_connection(inbound->mhd);
+    const struct inbound *inbound = (struct inbound *)exchange;
+    server_io_resume(inbound->connection);
 }
 
 void server_refuse(const struct server *server, struct exchange *exchange, const struct err *err)

@@ -24,11 +24,11 @@
 
 void *server_begin_request(void *context, const char *target, struct MHD_Connection *mhd)
 {
-    struct listener *listener = context;
+    const struct server_io *io = context;
     size_t len = strlen(target);
     size_t kept = len < HTTP_TARGET_MAX ? len : HTTP_TARGET_MAX;
     struct inbound *inbound = mem_alloc(sizeof(*inbound) + kept + 1);
-    inbound->server = listener->server;
+    inbound->server = io->listener->server;
     inbound->mhd = mhd;
     inbound->connection =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
@@ -41,7 +41,7 @@ void *server_begin_request(void *context, const char *target, struct MHD_Connect
         (void)shutdown(inbound->connection->deadline.fd, SHUT_RD);
     }
     struct request *request = &inbound->exchange.request;
-    request->local = listener->local;
+    request->local = io->listener->local;
     request->uid = inbound->connection->uid;
     memcpy(request->source, inbound->connection->source, sizeof(request->source));
     request->secure = inbound->connection->tls != NULL;

@@ -1,0 +1,101 @@
+/* The I/O threads of a listener: each drives a daemon of the library on the listener's socket.
+ *
+ * libmicrohttpd 0.9.75 has threads of its own, but its loop takes 128 events at a time and, when
+ * there were exactly so many, waits without end for the next before it looks at them. So the
+ * waiting is done here, on the library's epoll descriptor, and the library is only called when it
+ * need not wait. Without threads of its own it has nothing that wakes them either: who resumes a
+ * connection wakes its thread here, once for all that are resumed before the thread looks.
+ *
+ * A thread owns its daemon; others may resume connections, and quiesce. */
+#include <assert.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/sync.h"
+#include "gateway/server_inner.h"
+
+/* In milliseconds: 0 when something is left to do, -1 for as long as nothing happens. */
+static int patience(struct MHD_Daemon *daemon)
+{
+    MHD_UNSIGNED_LONG_LONG timeout = 0;
+    if (MHD_get_timeout(daemon, &timeout) != MHD_YES) {
+        return -1;
+    }
+    return timeout < INT_MAX ? (int)timeout : INT_MAX;
+}
+
+/* Whoever wakes from here on is heard at the next turn. */
+static void hear(struct server_io *io)
+{
+    uint64_t count = 0;
+    sync_lock(&io->mutex);
+    (void)!read(io->wake, &count, sizeof(count));
+    io->woken = false;
+    sync_unlock(&io->mutex);
+}
+
+static void *run_thread(void *arg)
+{
+    struct server_io *io = arg;
+    struct pollfd polled[] = {
+        {.fd = MHD_get_daemon_info(io->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+         .events = POLLIN},
+        {.fd = io->wake, .events = POLLIN}};
+    while (!atomic_load(&io->stopping)) {
+        (void)MHD_run(io->daemon);
+        (void)poll(polled, ARRAY_LEN(polled), patience(io->daemon));
+        if (polled[1].revents != 0) {
+            hear(io);
+        }
+    }
+    return NULL;
+}
+
+/* With the lock held. */
+static void wake(struct server_io *io)
+{
+    if (!io->woken) {
+        uint64_t one = 1;
+        (void)!write(io->wake, &one, sizeof(one));
+        io->woken = true;
+    }
+}
+
+void server_io_start(struct server_io *io)
+{
+    sync_init(&io->mutex, NULL);
+    io->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert(io->wake >= 0);
+    io->thread = sync_thread("io", run_thread, io);
+}
+
+/* Under the lock, because the answer may be the last one and the server about to close. */
+void server_io_resume(struct connection *connection)
+{
+    struct server_io *io = connection->io;
+    sync_lock(&io->mutex);
+    MHD_resume_connection(connection->mhd);
+    wake(io);
+    sync_unlock(&io->mutex);
+}
+
+void server_io_quiesce(struct server_io *io)
+{
+    (void)MHD_quiesce_daemon(io->daemon);
+}
+
+void server_io_stop(struct server_io *io)
+{
+    atomic_store(&io->stopping, true);
+    sync_lock(&io->mutex); /* whoever still resumes has done so when we have it */
+    wake(io);
+    sync_unlock(&io->mutex);
+    (void)pthread_join(io->thread, NULL);
+    MHD_stop_daemon(io->daemon);
+    fd_close(&io->wake);
+    sync_destroy(&io->mutex, NULL);
+}
