@@ -66,17 +66,21 @@ class Caller:
         return answer.json if 200 <= answer.status < 300 and answer.body.startswith(b"{") else None
 
 
+def bearer(gateway, name):
+    """Good for longer than any soak."""
+    return gateway.do("POST", "/v1/auth/tokens", {"name": name, "ttl": "30d"})["token"]
+
+
 def prepare(gateway):
     """Keys on both tokens, a caller with a grant, and what they made for each other."""
     for token in ("calm", "main"):
         for name, algorithm in ALGORITHMS.items():
             gateway.key(f"soak/{token}/{name}", algorithm, token=token)
-    gateway.key("soak/turn/aes", "aes-256-gcm", token="main")
-    gateway.key("soak/turn/ec", "ecdsa-p256", token="calm")
-    bearer = gateway.do("POST", "/v1/auth/tokens", {"name": "app", "ttl": "30d"})["token"]
+    for name in ("aes", "ec"):
+        gateway.key(f"soak/turn/{name}", ALGORITHMS[name], token="main")  # versions stay: `calm` would grow by each
     gateway.do("PUT", "/v1/grants/app", {"principal": "token:app", "keys": "soak/**", "justification": "the soak's load",
                                          "operations": ["encrypt", "decrypt", "data-key", "unwrap", "rewrap", "sign", "verify", "mac", "jwt", "read"]})
-    return bearer
+    return bearer(gateway, "app")
 
 
 def bulk(gateway, bearer):
@@ -114,7 +118,7 @@ class Stories:
 
     def __init__(self, gateway, tally, bearer):
         self.gateway, self.tally, self.bearer = gateway, tally, bearer
-        self.all = [(self.turns, 10), (self.makes, 60), (self.grants, 2), (self.reads, 1), (self.bad, 0.5), (self.aws, 0.5), (self.vault, 0.5),
+        self.all = [(self.turns, 30), (self.makes, 120), (self.grants, 2), (self.reads, 1), (self.bad, 0.5), (self.aws, 0.5), (self.vault, 0.5),
                     (self.drops, 0.5), (self.handshakes, 1)]
         self.local = threading.local()
         self.seen, self.made = 0, 0
@@ -138,12 +142,13 @@ class Stories:
 
     # --- keys ---
     def turns(self):
-        """A new version, and the old one out of use; 409 when a kill came in between and the version before is still being settled."""
+        """A new version, and the one before out of use: 404 when a kill undid its making, 409 when that is still being settled."""
         name = f"/v1/keys/soak/turn/{random.choice(['aes', 'ec'])}"
         made = self.admin("rotate", "POST", name + ":rotate", {"immediate": True}, expect=(200, 201, 409))
         if made:
-            self.admin("retire", "POST", f"{name}@{made['version'] - 1}:retire", {}, expect=(200, 409))
-            self.admin("schedule-destroy", "POST", f"{name}@{made['version'] - 1}:schedule-destroy", {"reason": "soak", "despite_use": True}, expect=(200, 409))
+            self.admin("retire", "POST", f"{name}@{made['version'] - 1}:retire", {}, expect=(200, 404, 409))
+            self.admin("schedule-destroy", "POST", f"{name}@{made['version'] - 1}:schedule-destroy", {"reason": "soak", "despite_use": True},
+                       expect=(200, 404, 409))
 
     def makes(self):
         self.made += 1
