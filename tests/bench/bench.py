@@ -5,7 +5,8 @@
 
 Each row takes the bare token (as many threads as there are processors) and the gateway in turn, in short rounds, so that a drift of the
 machine's speed meets both; figures are medians of the rounds. CPU is user + system time for each request; `above token` takes the bare
-token's CPU for the same operations away. Every request has its durable audit record. --against shows a saved run beside this one.
+token's CPU for the same operations away, and `by CPU` is what the ratio would be if front, worker and clients had the processors for
+themselves and used them up. Every request has its durable audit record. --against shows a saved run beside this one.
 """
 import argparse
 import contextlib
@@ -67,6 +68,7 @@ class Setting:
         return {"ops_per_s": found["requests_per_s"] * row.batch, "token_ops_per_s": token, "ratio": found["requests_per_s"] * row.batch / token,
                 **{name: found[name] for name in ("p50_us", "p99_us", "p999_us", "refused_per_s")},
                 "front_cpu_us": found["front_us"], "worker_cpu_us": found["worker_us"], "load_cpu_us": found["own_us"],
+                "ratio_by_cpu": bare["cpu_us"] * row.batch / (found["front_us"] + found["worker_us"] + found["own_us"]),
                 "above_token_us": found["front_us"] + found["worker_us"] - bare["cpu_us"] * row.batch,
                 "fsyncs_per_s": (self.gateway.metric("hsmgate_audit_syncs_total") - syncs) / (warm_up + options.seconds)}
 
@@ -80,7 +82,7 @@ class Setting:
     def bare_rows(self, suffix=""):
         for operation, rounds in self.bare_rounds.items():
             middle = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
-            yield fields(f"bare token{suffix}: {operation}", connections=self.threads, ops_per_s=middle["ops_per_s"], ratio=1.0,
+            yield fields(f"bare token{suffix}: {operation}", connections=self.threads, ops_per_s=middle["ops_per_s"], ratio=1.0, ratio_by_cpu=1.0,
                          token_ops_per_s=middle["ops_per_s"], worker_cpu_us=middle["cpu_us"], rss_kib=self.gateway.rss_kib(self.bare.process.pid),
                          **{name: middle[name] for name in ("p50_us", "p99_us", "p999_us")})
 
@@ -89,7 +91,7 @@ def fields(name, **known):
     """A row of the output: what does not apply is 0, and a target is None where there is none."""
     row = {"name": name, "connections": 0, "batch": 1, "tls": False, "target": None}
     row |= dict.fromkeys(("ops_per_s", "token_ops_per_s", "ratio", "p50_us", "p99_us", "p999_us", "front_cpu_us", "worker_cpu_us", "above_token_us",
-                          "load_cpu_us", "rss_kib", "fsyncs_per_s", "refused_per_s", "seconds"), 0)
+                          "load_cpu_us", "ratio_by_cpu", "rss_kib", "fsyncs_per_s", "refused_per_s", "seconds"), 0)
     row |= known
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}
 
@@ -121,8 +123,11 @@ def slow_token(options, chosen):
 
 def circumstances(folder):
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True).stdout.strip()
-    return [f"{measure.processor()}, load {os.getloadavg()[0]:.1f} before the run" + (f", commit {commit}" if commit else ""),
-            f"token and audit log in one folder on {measure.file_system(folder)}, where 400 bytes are on disk after {measure.sync_us(folder):.0f} us (fdatasync)"]
+    load = os.getloadavg()[0]
+    shared = ": others are at work here, who share with few threads and with many differently; go by CPU" if load > THREADS / 2 else ""
+    return [f"{measure.processor()}" + (f", commit {commit}" if commit else "") + f", load {load:.1f} before the run{shared}",
+            f"token and audit log in one folder on {measure.file_system(folder)}, where 400 bytes are on disk after {measure.sync_us(folder):.0f} us "
+            "(fdatasync)"]
 
 
 def parse():
