@@ -59,10 +59,10 @@ static size_t limit_of(const struct buf *buf)
     return buf->max > 0 ? buf->max : BUF_MAX_DEFAULT;
 }
 
-static void grow(struct buf *buf, size_t need)
+static void grow(struct buf *buf, size_t limit, size_t need)
 {
-    size_t limit = limit_of(buf);
     size_t cap = buf->cap < FIRST_CAP ? FIRST_CAP : buf->cap;
+    cap = cap > limit ? limit : cap;
     while (cap < need) {
         cap = cap > limit / 2 ? limit : cap * 2;
     }
@@ -76,14 +76,12 @@ static void grow(struct buf *buf, size_t need)
     buf->cap = cap;
 }
 
-struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place)
+struct err buf_extend_slowly(struct buf *buf, size_t len, uint8_t **out_place)
 {
     size_t limit = limit_of(buf);
     ENSURE(buf->len <= limit && len <= limit - buf->len, ERR_TOO_LARGE, "more than %zu bytes",
            limit);
-    if (buf->data == NULL || len > buf->cap - buf->len) {
-        grow(buf, buf->len + len);
-    }
+    grow(buf, limit, buf->len + len);
     *out_place = buf->data + buf->len;
     buf->len += len;
     return err_ok();

@@ -51,9 +51,19 @@ static inline struct span buf_span(const struct buf *buf)
 {
     return span_of(buf->data, buf->len);
 }
+/* For buf_extend only. */
+MUST_USE struct err buf_extend_slowly(struct buf *buf, size_t len, uint8_t **out_place);
 /* Makes room for `len` more bytes and gives their place; `buf->len` grows by len. ERR_TOO_LARGE
  * over max. */
-MUST_USE struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place);
+MUST_USE static inline struct err buf_extend(struct buf *buf, size_t len, uint8_t **out_place)
+{
+    if (buf->data == NULL || len > buf->cap - buf->len) {
+        return buf_extend_slowly(buf, len, out_place);
+    }
+    *out_place = buf->data + buf->len; /* `cap` is never over the maximum */
+    buf->len += len;
+    return err_ok();
+}
 MUST_USE struct err buf_append(struct buf *buf, struct span bytes);
 /* Several, one behind the other, with one growth. */
 MUST_USE struct err buf_append_parts(struct buf *buf, const struct span *parts, size_t count);

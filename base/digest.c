@@ -105,7 +105,10 @@ static EVP_MD_CTX *thread_ctx(void)
 static void digest_parts(enum digest digest, const struct span *parts, size_t count, uint8_t *out)
 {
     EVP_MD_CTX *ctx = thread_ctx();
-    bool ok = EVP_DigestInit_ex2(ctx, provider_digest(digest), NULL) == 1;
+    const EVP_MD *md = provider_digest(digest);
+    /* without a name OpenSSL begins again with what the context has, and looks nothing up */
+    bool same = EVP_MD_CTX_get0_md(ctx) == md;
+    bool ok = EVP_DigestInit_ex2(ctx, same ? NULL : md, NULL) == 1;
     for (size_t i = 0; ok && i < count; i++) {
         ok = parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].data, parts[i].len) == 1;
     }

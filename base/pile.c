@@ -10,8 +10,7 @@
 
 #include "base/mem.h"
 
-#define FIRST_BLOCK ((size_t)1 << 10)
-#define ALIGN       alignof(max_align_t)
+#define ALIGN alignof(max_align_t)
 
 struct pile_block {
     struct pile_block *older;
@@ -19,6 +18,9 @@ struct pile_block {
     size_t used;
     alignas(max_align_t) uint8_t bytes[];
 };
+
+/* The C library keeps blocks of up to a kilobyte at hand for each thread. */
+#define FIRST_BLOCK (1024 - sizeof(struct pile_block))
 
 static void add_block(struct pile *pile, size_t need)
 {
