@@ -93,44 +93,48 @@ static void put_escaped(struct json_writer *writer, struct span text)
     }
 }
 
-/* With what stands before and behind the quotes; nearly every text is plain, and then it is one
- * piece. */
-static void put_quoted(struct json_writer *writer, const char *before, struct span text,
-                       const char *behind)
+static void put_character(struct json_writer *writer, char c)
 {
-    size_t before_len = strlen(before);
-    size_t behind_len = strlen(behind);
+    put(writer, span_of(&c, c != 0 ? 1 : 0));
+}
+
+/* A text in quotes, with a character before and behind it, 0 for none. Nearly every text is plain,
+ * and then all of it is one piece. */
+static void put_quoted(struct json_writer *writer, char before, struct span text, char behind)
+{
     if (plain_len(text) < text.len) {
-        put_literal(writer, before);
-        put_literal(writer, "\"");
+        put_character(writer, before);
+        put_character(writer, '"');
         put_escaped(writer, text);
-        put_literal(writer, "\"");
-        put_literal(writer, behind);
+        put_character(writer, '"');
+        put_character(writer, behind);
         return;
     }
-    uint8_t *at = room(writer, before_len + text.len + behind_len + 2);
+    uint8_t *at = room(writer, text.len + 2 + (before != 0) + (behind != 0));
     if (at == NULL) {
         return;
     }
-    memcpy(at, before, before_len);
-    at += before_len;
+    if (before != 0) {
+        *at++ = (uint8_t)before;
+    }
     *at++ = '"';
     if (text.len > 0) {
         memcpy(at, text.data, text.len);
+        at += text.len;
     }
-    at += text.len;
     *at++ = '"';
-    memcpy(at, behind, behind_len);
+    if (behind != 0) {
+        *at = (uint8_t)behind;
+    }
 }
 
 /* The comma and the name before any value. */
 static void lead_in(struct json_writer *writer, const char *name)
 {
-    const char *comma = writer->comma ? "," : "";
     if (name != NULL) {
-        put_quoted(writer, comma, span_text(name), ":");
+        put_quoted(writer, writer->comma ? ',' : 0, span_text(name), ':');
     } else {
-        put_literal(writer, comma);
+        put_character(writer, writer->comma ? ',' : 0);
     }
     writer->comma = true;
 }
@@ -179,7 +183,7 @@ void json_put_text(struct json_writer *writer, const char *name, const char *tex
 void json_put_span(struct json_writer *writer, const char *name, struct span text)
 {
     lead_in(writer, name);
-    put_quoted(writer, "", text, "");
+    put_quoted(writer, 0, text, 0);
 }
 
 typedef struct err encoder(struct span bytes, struct buf *out);
