@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 
 #include "base/mem.h"
+#include "base/parsed_key.h"
 
 #define RSA_BYTES_MAX 512
 
@@ -59,18 +60,6 @@ static const EVP_MD *md_of(enum digest digest)
     default:
         return NULL;
     }
-}
-
-static struct err key_load(struct span spki, EVP_PKEY **out)
-{
-    const unsigned char *at = spki.data;
-    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    if (key == NULL || at != spki.data + spki.len) {
-        pkey_free(&key);
-        return err_new(ERR_INTERNAL, __func__, "the stored public key cannot be read");
-    }
-    *out = key;
-    return err_ok();
 }
 
 /* --- verify and encrypt --- */
@@ -145,7 +134,7 @@ struct err public_key_verify(struct span spki, enum scheme scheme, struct span d
            ERR_INVALID_DIGEST, "%s takes a digest of %zu bytes", info->name,
            digest_len(info->digest));
     CLEANUP(pkey_free) EVP_PKEY *key = NULL;
-    TRY(key_load(spki, &key));
+    TRY(parsed_key(spki, &key));
     ENSURE(key_fits(key, info), ERR_UNSUPPORTED_OPERATION, "%s does not fit the key", info->name);
     if (info->family == FAMILY_ED25519) {
         *out_valid = verify_eddsa(key, digest_or_message, signature);
@@ -185,7 +174,7 @@ struct err public_key_encrypt_oaep(struct span spki, enum digest hash, struct sp
                                    struct buf *out)
 {
     CLEANUP(pkey_free) EVP_PKEY *key = NULL;
-    TRY(key_load(spki, &key));
+    TRY(parsed_key(spki, &key));
     ENSURE(EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA, ERR_UNSUPPORTED_OPERATION,
            "only RSA keys encrypt with their public half");
     size_t modulus = (size_t)EVP_PKEY_get_size(key);
@@ -271,7 +260,7 @@ static struct err put_jwk_okp(EVP_PKEY *key, struct json_writer *writer)
 struct err public_key_put_jwk(struct span spki, struct json_writer *writer)
 {
     CLEANUP(pkey_free) EVP_PKEY *key = NULL;
-    TRY(key_load(spki, &key));
+    TRY(parsed_key(spki, &key));
     switch (EVP_PKEY_get_base_id(key)) {
     case EVP_PKEY_EC:
         return put_jwk_ec(key, writer);
