@@ -42,10 +42,17 @@ void buf_init(struct buf *buf, size_t max)
     *buf = (struct buf){.max = max};
 }
 
-void buf_clear(struct buf *buf)
+/* Leaves no bytes behind, whoever owns the memory. */
+static void drop_memory(struct buf *buf)
 {
     mem_wipe(buf->data, buf->len);
-    mem_free(buf->data);
+    mem_free(buf->lent ? NULL : buf->data);
+    buf->lent = false;
+}
+
+void buf_clear(struct buf *buf)
+{
+    drop_memory(buf);
     *buf = (struct buf){.max = buf->max};
 }
 
@@ -69,11 +76,18 @@ static void grow(struct buf *buf, size_t limit, size_t need)
     uint8_t *data = mem_room(cap); /* nothing reads behind `len` */
     if (buf->data != NULL && buf->len > 0) {
         memcpy(data, buf->data, buf->len);
-        mem_wipe(buf->data, buf->len);
     }
-    mem_free(buf->data);
+    drop_memory(buf);
     buf->data = data;
     buf->cap = cap;
+}
+
+void buf_lend(struct buf *buf, void *memory, size_t size)
+{
+    assert(buf->data == NULL && size <= limit_of(buf));
+    buf->data = memory;
+    buf->cap = size;
+    buf->lent = true;
 }
 
 struct err buf_extend_slowly(struct buf *buf, size_t len, uint8_t **out_place)
@@ -185,6 +199,9 @@ void buf_move(struct buf *to, struct buf *from)
 {
     assert(to != from);
     buf_clear(to);
+    if (from->lent) {
+        grow(from, limit_of(from), from->len);
+    }
     *to = *from;
     *from = (struct buf){.max = from->max};
 }

@@ -21,6 +21,7 @@ struct buf {
     size_t len;
     size_t cap;
     size_t max;
+    bool lent; /* `data` is somebody else's, see buf_lend */
 };
 
 #define BUF_MAX_DEFAULT ((size_t)4 << 20)
@@ -43,6 +44,9 @@ bool span_starts(struct span a, const char *prefix);
 char *span_to_text(struct span a);
 
 void buf_init(struct buf *buf, size_t max);
+/* An empty buf uses the caller's memory, which must outlive it, for as long as its bytes fit in;
+ * they are wiped like its own. `size` is at most the maximum. */
+void buf_lend(struct buf *buf, void *memory, size_t size);
 /* Wipes and frees; the buf may be used again. For CLEANUP too. */
 void buf_clear(struct buf *buf);
 /* Wipes and keeps the memory and the maximum. */
@@ -77,7 +81,8 @@ MUST_USE struct err buf_append_u32(struct buf *buf, uint32_t value);
 MUST_USE struct err buf_append_u64(struct buf *buf, uint64_t value);
 /* Shortens to len, wiping the tail; len <= buf->len. */
 void buf_truncate(struct buf *buf, size_t len);
-/* Moves the bytes from `from` (which becomes empty) to `to`, whose old content is wiped. */
+/* Moves the bytes from `from` (which becomes empty) to `to`, whose old content is wiped. What is
+ * lent is copied. */
 void buf_move(struct buf *to, struct buf *from);
 
 /* Reads big-endian from a span; every call fails with ERR_CORRUPT at the end of the bytes. */

@@ -23,6 +23,16 @@ void item_clear(struct item *item)
     buf_clear(&item->token.plaintext);
 }
 
+/* The item stays where it is until it is cleared. */
+static void lend_rooms(struct item *item)
+{
+    buf_lend(&item->input, item->input_room, sizeof(item->input_room));
+    buf_lend(&item->output, item->output_room, sizeof(item->output_room));
+    buf_lend(&item->scratch, item->scratch_room, sizeof(item->scratch_room));
+    buf_lend(&item->token.output, item->token_room, sizeof(item->token_room));
+    buf_lend(&item->token.extra, item->extra_room, sizeof(item->extra_room));
+}
+
 static void items_clear(struct batch **batch)
 {
     for (size_t i = 0; i < (*batch)->count; i++) {
@@ -141,6 +151,7 @@ static void read_item(struct batch *batch, struct item *item)
 static struct err run_items(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
+        lend_rooms(&batch->items[i]);
         read_item(batch, &batch->items[i]);
     }
     if (batch_waiting(batch) > 0) {

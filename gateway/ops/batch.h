@@ -45,6 +45,13 @@ struct item {
 
     uint8_t digest[SHA256_LEN]; /* for the record */
     bool has_digest;
+
+    /* where the bytes of small items stand, so that they need no memory of their own */
+    uint8_t input_room[64];
+    uint8_t output_room[128];
+    uint8_t scratch_room[64];
+    uint8_t token_room[80];
+    uint8_t extra_room[TOKEN_IV_LEN];
 };
 
 /* What becomes of the version that an item used, for the records of its use. */

@@ -68,6 +68,36 @@ static void parts_come_together_or_not_at_all(void **state)
     assert_code(buf_append_parts(&buf, endless, ARRAY_LEN(endless)), ERR_TOO_LARGE);
 }
 
+static void a_lent_memory_is_used_and_wiped(void **state)
+{
+    (void)state;
+    uint8_t memory[8], empty[8] = {0};
+    struct buf buf = {0};
+    memset(memory, 0, sizeof(memory));
+    buf_lend(&buf, memory, sizeof(memory));
+    assert_ok(buf_append_text(&buf, "12345678"));
+    assert_ptr_equal(buf.data, memory);
+    assert_ok(buf_append_text(&buf, "9")); /* does not fit any more */
+    assert_span_is(buf_span(&buf), "123456789");
+    assert_memory_equal(memory, empty, sizeof(memory));
+    buf_clear(&buf);
+
+    buf_lend(&buf, memory, sizeof(memory));
+    assert_ok(buf_append_text(&buf, "abc"));
+    buf_clear(&buf);
+    assert_memory_equal(memory, empty, sizeof(memory));
+    assert_null(buf.data);
+
+    CLEANUP(buf_clear) struct buf other = {0};
+    buf_lend(&buf, memory, sizeof(memory));
+    assert_ok(buf_append_text(&buf, "abc"));
+    buf_move(&other, &buf);
+    assert_span_is(buf_span(&other), "abc");
+    assert_memory_equal(memory, empty, sizeof(memory));
+    assert_false(other.lent);
+    buf_clear(&buf);
+}
+
 static void growing_keeps_the_bytes(void **state)
 {
     (void)state;
@@ -180,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_zeroed_buf_works),
         cmocka_unit_test(the_maximum_holds_to_the_byte),
         cmocka_unit_test(parts_come_together_or_not_at_all),
+        cmocka_unit_test(a_lent_memory_is_used_and_wiped),
         cmocka_unit_test(growing_keeps_the_bytes),
         cmocka_unit_test(shortening_wipes_the_tail),
         cmocka_unit_test(long_formats_fit),
