@@ -33,7 +33,8 @@ def draw_row(row, y):
     middle = y + LINE / 2
     yield text(LABELS - 10, middle + 4, f"{row['name']} · {row['connections']}", "", "end")
     missed = row["target"] is not None and row["ratio"] < row["target"]
-    yield f'<rect x="{LABELS}" y="{y + 5}" width="{max(1, ratio_x(row["ratio"]) - LABELS):.1f}" height="{LINE - 10}" class="{"short" if missed else "bar"}"/>'
+    width, kind = max(1, ratio_x(row["ratio"]) - LABELS), "short" if missed else "bar"
+    yield f'<rect x="{LABELS}" y="{y + 5}" width="{width:.1f}" height="{LINE - 10}" class="{kind}"/>'
     if row["target"] is not None:
         yield line(ratio_x(row["target"]), y + 2, ratio_x(row["target"]), y + LINE - 2, "mark")
     yield text(LABELS + RATIO_WIDTH * 1.1 + 36, middle + 4, f"{row['ratio']:.2f}", "soft", "end")

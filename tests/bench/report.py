@@ -1,7 +1,8 @@
 """What the benchmark prints: a line for each row, the budget with what was met and missed, and an earlier run beside this one."""
 COLUMNS = [
     ("operation", "name", "{:<34}"), ("conns", "connections", "{:>5}"), ("op/s", "ops_per_s", "{:>8.0f}"), ("token/s", "token_ops_per_s", "{:>8.0f}"),
-    ("ratio", "ratio", "{:>5.2f}"), ("by CPU", "ratio_by_cpu", "{:>6.2f}"), ("p50 us", "p50_us", "{:>8.0f}"), ("p99 us", "p99_us", "{:>8.0f}"), ("p99.9", "p999_us", "{:>8.0f}"),
+    ("ratio", "ratio", "{:>5.2f}"), ("by CPU", "ratio_by_cpu", "{:>6.2f}"),
+    ("p50 us", "p50_us", "{:>8.0f}"), ("p99 us", "p99_us", "{:>8.0f}"), ("p99.9", "p999_us", "{:>8.0f}"),
     ("front us", "front_cpu_us", "{:>8.1f}"), ("worker us", "worker_cpu_us", "{:>9.1f}"), ("above", "above_token_us", "{:>7.1f}"),
     ("syncs/s", "fsyncs_per_s", "{:>7.0f}"), ("RSS MiB", "rss_mib", "{:>7.1f}"),
 ]

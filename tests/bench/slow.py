@@ -65,9 +65,11 @@ def main():
     if options.json:
         print(json.dumps({"doors": table, "slow": options.slow, "front_rss_kib": rss}, indent=1))
         return
-    print(f"{'good clients':14} {'p99 ms':>8} {'with slow':>10} {'ratio':>6} {'target':>7} {'per s':>8} {'with slow':>10} {'503s/s':>6} {'with slow':>10}")
+    print(f"{'good clients':14} {'p99 ms':>8} {'with slow':>10} {'ratio':>6} {'target':>7} "
+          f"{'per s':>8} {'with slow':>10} {'503s/s':>6} {'with slow':>10}")
     for door, row in table.items():
-        print(f"{door:14} {row['p99_ms']:>8.2f} {row['p99_ms_with_slow']:>10.2f} {row['ratio']:>6.2f} {'< 2':>7} {row['per_s']:>8} {row['per_s_with_slow']:>10} "
+        print(f"{door:14} {row['p99_ms']:>8.2f} {row['p99_ms_with_slow']:>10.2f} {row['ratio']:>6.2f} {'< 2':>7} "
+              f"{row['per_s']:>8} {row['per_s_with_slow']:>10} "
               f"{row['refused_per_s']:>6} {row['refused_per_s_with_slow']:>10}")
     print(f"front RSS after it {rss / 1024:.1f} MiB")
 

@@ -29,5 +29,6 @@ def write(file, width, height, title, parts):
     """The whole picture; makes the folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
-                               f"<title>{html.escape(title)}</title><style>{STYLE}</style>", f'<rect width="{width}" height="{height}" class="page"/>',
+                               f"<title>{html.escape(title)}</title><style>{STYLE}</style>",
+                               f'<rect width="{width}" height="{height}" class="page"/>',
                                *parts, "</svg>"]) + "\n")

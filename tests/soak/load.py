@@ -21,6 +21,7 @@ PERIOD_S = 4  # of bursts; the server closes a connection that is idle for 10 s
 KEPT_S = 5
 BUSY = 503  # allowed everywhere: a token that has just been killed, or more at once than it takes
 AWS_BUSY = b'"ThrottlingException"'  # the same in AWS's words, with 400
+OPERATIONS = ["encrypt", "decrypt", "data-key", "unwrap", "rewrap", "sign", "verify", "mac", "jwt", "read"]
 ALGORITHMS = {"aes": "aes-256-gcm", "ec": "ecdsa-p256", "ed": "ed25519", "rsa": "rsa-2048", "mac": "hmac-sha256"}
 
 
@@ -62,7 +63,8 @@ class Caller:
             self.tally.note(what, "lost", expected=False, detail=repr(problem))
             self.renew()
             return None
-        self.tally.note(what, answer.status, expected=answer.status in (*expect, BUSY) or AWS_BUSY in answer.body, detail=answer.body.decode(errors="replace"))
+        expected = answer.status in (*expect, BUSY) or AWS_BUSY in answer.body
+        self.tally.note(what, answer.status, expected=expected, detail=answer.body.decode(errors="replace"))
         return answer.json if 200 <= answer.status < 300 and answer.body.startswith(b"{") else None
 
 
@@ -79,7 +81,7 @@ def prepare(gateway):
     for name in ("aes", "ec"):
         gateway.key(f"soak/turn/{name}", ALGORITHMS[name], token="main")  # versions stay: `calm` would grow by each
     gateway.do("PUT", "/v1/grants/app", {"principal": "token:app", "keys": "soak/**", "justification": "the soak's load",
-                                         "operations": ["encrypt", "decrypt", "data-key", "unwrap", "rewrap", "sign", "verify", "mac", "jwt", "read"]})
+                                         "operations": OPERATIONS})
     return bearer(gateway, "app")
 
 
@@ -96,7 +98,8 @@ def bulk(gateway, bearer):
         ("decrypt", calm + "aes:decrypt", {"ciphertext": sealed, **CONTEXT}), ("data-key", calm + "aes:data-key", {"bytes": 32, **CONTEXT}),
         ("unwrap", calm + "aes:unwrap", {"ciphertext": wrapped, **CONTEXT}), ("rewrap", calm + "aes:rewrap", {"ciphertext": sealed, **CONTEXT}),
         ("mac", calm + "mac:mac", one), ("sign, chaos", main + "ed:sign", one), ("encrypt, chaos", main + "aes:encrypt", plain),
-        ("batch of signatures, chaos", main + "ec:sign", {"items": [one] * 16}), ("batch of encryptions, chaos", main + "aes:encrypt", {"items": [plain] * 64}),
+        ("batch of signatures, chaos", main + "ec:sign", {"items": [one] * 16}),
+        ("batch of encryptions, chaos", main + "aes:encrypt", {"items": [plain] * 64}),
         ("Vault encrypt", "/v1/transit/encrypt/aes", {"plaintext": b64(b"soak")}), ("sign, TLS", calm + "ec:sign", one),
     ]
     return [(name, Clients(gateway, path, body, 2, tls="TLS" in name, strict=False, token=bearer)) for name, path, body in requests]
@@ -152,7 +155,8 @@ class Stories:
 
     def makes(self):
         self.made += 1
-        self.admin("create", "POST", "/v1/keys", {"name": f"soak/made/k{self.made}", "algorithm": "aes-256-gcm", "owner": "soak", "token": "main"}, expect=(200, 201))
+        key = {"name": f"soak/made/k{self.made}", "algorithm": "aes-256-gcm", "owner": "soak", "token": "main"}
+        self.admin("create", "POST", "/v1/keys", key, expect=(200, 201))
 
     # --- access ---
     def grants(self):
@@ -161,8 +165,9 @@ class Stories:
             return
         ask = {"token": made["token"]}
         path, body = "/v1/keys/soak/calm/ec:sign", {"message": ""}
+        grant = {"principal": "token:guest", "keys": "soak/calm/*", "operations": ["sign"], "justification": "soak"}
         self.admin("sign without a grant", "POST", path, body, expect=(403,), **ask)
-        self.admin("grant", "PUT", "/v1/grants/guest", {"principal": "token:guest", "keys": "soak/calm/*", "operations": ["sign"], "justification": "soak"}, expect=(200, 201))
+        self.admin("grant", "PUT", "/v1/grants/guest", grant, expect=(200, 201))
         self.admin("sign with a grant", "POST", path, body, **ask)
         self.admin("take the grant away", "DELETE", "/v1/grants/guest", expect=(200, 204))
         self.admin("sign without a grant", "POST", path, body, expect=(403,), **ask)
@@ -174,8 +179,8 @@ class Stories:
         page = self.admin("read the audit log", "GET", f"/v1/audit?after={self.seen}&limit=200")
         if page and page["records"]:
             self.seen = page["records"][-1]["seq"] if random.random() < 0.9 else self.seen + 100_000
-        for path in random.sample(["/v1/keys?page_size=50", "/v1/tokens", "/v1/grants", "/v1/keys/soak/turn/ec", "/jwks/soak/turn/ec", "/v1/audit/checkpoint",
-                                   "/v1/openapi.json", "/readyz", "/metrics", "/v1/auth/whoami", "/v1/lint"], 3):
+        for path in random.sample(["/v1/keys?page_size=50", "/v1/tokens", "/v1/grants", "/v1/keys/soak/turn/ec", "/jwks/soak/turn/ec",
+                                   "/readyz", "/v1/lint", "/v1/audit/checkpoint", "/v1/openapi.json", "/metrics", "/v1/auth/whoami"], 3):
             self.admin("read", "GET", path)
 
     # --- what must be refused ---

@@ -20,11 +20,13 @@ def requests(tally):
 
 def memory(samples, rows=12):
     """Some of the samples, first and last among them."""
-    print(f"{'minute':>7} {'front MiB':>10} {'calm worker':>12} {'main worker':>12} {'fds front':>10} {'calm':>5} {'threads':>8} {'under way':>10} {'conns':>6} {'requests':>10}")
+    print(f"{'minute':>7} {'front MiB':>10} {'calm worker':>12} {'main worker':>12} "
+          f"{'fds front':>10} {'calm':>5} {'threads':>8} {'under way':>10} {'conns':>6} {'requests':>10}")
     chosen = sorted({round(i * (len(samples) - 1) / max(1, rows - 1)) for i in range(rows)})
     for sample in (samples[i] for i in chosen):
         rss = [f"{sample.rss_kib[part] / 1024:.1f}" if part in sample.rss_kib else "-" for part in ("front", "calm", "main")]
-        print(f"{sample.at / 60:>7.1f} {rss[0]:>10} {rss[1]:>12} {rss[2]:>12} {sample.descriptors['front']:>10} {sample.descriptors.get('calm', 0):>5} "
+        print(f"{sample.at / 60:>7.1f} {rss[0]:>10} {rss[1]:>12} {rss[2]:>12} {sample.descriptors['front']:>10} "
+              f"{sample.descriptors.get('calm', 0):>5} "
               f"{sample.threads['front']:>8} {sample.under_way:>10} {sample.connections:>6} {sample.requests:>10}")
     print()
 
@@ -40,8 +42,10 @@ def verdicts(run):
     for part in ("front", "calm"):
         before, after = run.first.descriptors[part], run.last.descriptors[part]
         yield f"descriptors, {part}", f"{before} at the start, {after} at the end", after <= before + 2
-    yield "threads of the front", f"{run.first.threads['front']} at the start, {run.last.threads['front']} at the end", run.last.threads["front"] <= run.first.threads["front"] + 1
-    yield "stuck requests", f"{run.last.under_way} under way after the load, {run.last.connections} connections", run.last.under_way == 0 and run.last.connections <= 1
+    before, after = run.first.threads["front"], run.last.threads["front"]
+    yield "threads of the front", f"{before} at the start, {after} at the end", after <= before + 1
+    yield ("stuck requests", f"{run.last.under_way} under way after the load, {run.last.connections} connections",
+           run.last.under_way == 0 and run.last.connections <= 1)
     yield "answers that nobody expected", str(len(run.tally.unexpected)), not run.tally.unexpected
     yield "audit log", run.verdict, run.intact
 
@@ -50,7 +54,8 @@ def show(run):
     requests(run.tally)
     memory(run.samples)
     events = [what for _, what in run.chaos.events]
-    print(f"chaos: {', '.join(f'{what} {events.count(what)}' for what in sorted(set(events))) or 'none'}; worker `main` restarted {run.restarts:.0f} times\n")
+    counted = ", ".join(f"{what} {events.count(what)}" for what in sorted(set(events)))
+    print(f"chaos: {counted or 'none'}; worker `main` restarted {run.restarts:.0f} times\n")
     for problem in run.tally.unexpected[:20]:
         print(f"not expected: {problem}")
     held = True

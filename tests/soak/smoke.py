@@ -15,7 +15,8 @@ def test_some_seconds(tmp_path):
     ran = subprocess.run([sys.executable, HERE / "soak.py", "0.1", "--every", "2", "--chaos", "1", "--load", "0.1", "--svg", tmp_path / "soak.svg"],
                          capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
-    for what in ("sign, TLS", "rotate", "AWS", "Vault decrypt", "tampered ciphertext", "dropped connection", "sign without a grant", "read the audit log"):
+    for what in ("sign, TLS", "rotate", "AWS", "Vault decrypt", "tampered ciphertext", "dropped connection", "sign without a grant",
+                 "read the audit log"):
         assert f"\n{what} " in ran.stdout, what
     assert "intact" in ran.stdout and (tmp_path / "soak.svg").stat().st_size > 1000
 
@@ -26,8 +27,8 @@ def sample(at, mib, descriptors=10, under_way=0):
 
 
 def run_of(samples, last, tally=None, verdict="intact"):
-    return types.SimpleNamespace(samples=samples, warm_up_s=0, lasted_s=3600, first=samples[0], last=last, tally=tally or load.Tally(), verdict=verdict,
-                                 intact=verdict == "intact", slope=lambda part: slope_mib_per_hour(samples, part))
+    return types.SimpleNamespace(samples=samples, warm_up_s=0, lasted_s=3600, first=samples[0], last=last, tally=tally or load.Tally(),
+                                 verdict=verdict, intact=verdict == "intact", slope=lambda part: slope_mib_per_hour(samples, part))
 
 
 def broken(run):
