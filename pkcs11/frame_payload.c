@@ -58,6 +58,7 @@ static struct err put_hello(struct buf *payload, const struct frame_hello *hello
     TRY(buf_append_u32(payload, hello->probe.sessions));
     TRY(buf_append_u8(payload, hello->probe.gcm_iv_by_caller ? 1 : 0));
     TRY(buf_append_u8(payload, hello->probe.empty_plaintext ? 1 : 0));
+    TRY(buf_append_u8(payload, hello->probe.copies_extractable ? 1 : 0));
     TRY(buf_append_u64(payload, hello->probe.tamper_ckr));
     TRY(buf_append_u64(payload, hello->ckr));
     TRY(put_text(payload, hello->label, TOKEN_TEXT_MAX));
@@ -92,6 +93,7 @@ static struct err get_hello(struct cursor *cursor, struct frame_hello *hello)
     TRY(cursor_u32(cursor, &hello->probe.sessions));
     TRY(get_flag(cursor, &hello->probe.gcm_iv_by_caller));
     TRY(get_flag(cursor, &hello->probe.empty_plaintext));
+    TRY(get_flag(cursor, &hello->probe.copies_extractable));
     TRY(cursor_u64(cursor, &hello->probe.tamper_ckr));
     TRY(cursor_u64(cursor, &hello->ckr));
     TRY(get_text(cursor, hello->label, TOKEN_TEXT_MAX));

@@ -111,6 +111,25 @@ static struct ckr_verdict try_all(struct session *session, struct selftest *test
     return ckr_done();
 }
 
+/* CKA_EXTRACTABLE and CKA_COPYABLE are false in our templates; whether that holds against a copy is
+ * the token's doing. Any refusal is good. */
+static bool copies_extractable(const struct session *session, const struct material *material)
+{
+    CK_BBOOL extractable = CK_TRUE;
+    CK_ATTRIBUTE wish = {
+        .type = CKA_EXTRACTABLE, .pValue = &extractable, .ulValueLen = sizeof(extractable)};
+    CK_OBJECT_HANDLE copy = CK_INVALID_HANDLE;
+    const CK_FUNCTION_LIST *list = session->list;
+    if (list->C_CopyObject == NULL ||
+        list->C_CopyObject(session->handle, material->key, &wish, 1, &copy) != CKR_OK) {
+        return false;
+    }
+    extractable = CK_FALSE;
+    CK_RV read = list->C_GetAttributeValue(session->handle, copy, &wish, 1);
+    (void)list->C_DestroyObject(session->handle, copy);
+    return read == CKR_OK && extractable == CK_TRUE;
+}
+
 static struct ckr_verdict try_trial(struct session *session, const struct trial *trial,
                                     struct probe *probe)
 {
@@ -132,6 +151,7 @@ static struct ckr_verdict try_trial(struct session *session, const struct trial 
         struct selftest test = {
             .key = &key, .material = &material, .public_key = buf_span(&public_key)};
         verdict = try_all(session, &test, trial, probe);
+        probe->found.copies_extractable |= copies_extractable(session, &material);
     }
     material_destroy(session, &material);
     return verdict;

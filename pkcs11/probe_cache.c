@@ -11,7 +11,7 @@
 #include "pkcs11/probe.h"
 
 #define FILE_MAX 8192
-#define FORMAT   2
+#define FORMAT   3
 
 static char *path_of(const char *folder, const struct module *module)
 {
@@ -43,6 +43,7 @@ struct kept {
     int64_t tamper;
     int64_t oaep_tamper;
     bool empty_plaintext;
+    bool copies_extractable;
     struct span subject;
 };
 
@@ -69,6 +70,10 @@ static struct err read_kept(const struct json *json, struct kept *kept)
          .kind = JSON_FLAG,
          .need = JSON_REQUIRED,
          .out = &kept->empty_plaintext},
+        {.name = "copies_extractable",
+         .kind = JSON_FLAG,
+         .need = JSON_REQUIRED,
+         .out = &kept->copies_extractable},
     };
     return json_read(json->root, fields, ARRAY_LEN(fields));
 }
@@ -92,6 +97,7 @@ static struct err load(const char *path, const char *subject, struct probe *out)
                   .mechanisms = (uint32_t)kept.mechanisms,
                   .gcm_iv_by_caller = kept.iv == OPERATION_IV_RANDOM,
                   .empty_plaintext = kept.empty_plaintext,
+                  .copies_extractable = kept.copies_extractable,
                   .tamper_ckr = (uint64_t)kept.tamper},
         .iv = (enum operation_iv)kept.iv,
         .oaep_tamper_ckr = (CK_RV)kept.oaep_tamper,
@@ -123,6 +129,7 @@ struct err probe_save(const char *folder, const char *module_path, const struct 
     json_put_integer(&writer, "tamper", (int64_t)probe->found.tamper_ckr);
     json_put_integer(&writer, "oaep_tamper", (int64_t)probe->oaep_tamper_ckr);
     json_put_flag(&writer, "empty_plaintext", probe->found.empty_plaintext);
+    json_put_flag(&writer, "copies_extractable", probe->found.copies_extractable);
     json_end_object(&writer);
     TRY(json_finish(&writer));
     return file_write(path, buf_span(&text), 0600);

@@ -219,7 +219,8 @@ struct token_probe {
     uint32_t sessions;     /* that could be opened */
     bool gcm_iv_by_caller; /* false: the token makes IVs itself */
     bool empty_plaintext;
-    uint64_t tamper_ckr; /* what C_Decrypt returned for a tampered tag */
+    bool copies_extractable; /* it copies a key that must not leave it into one that may */
+    uint64_t tamper_ckr;     /* what C_Decrypt returned for a tampered tag */
 };
 /* Classes of the worker's answers (frame.h); index 0 is success and never counted. */
 #define TOKEN_ERROR_COUNT 17

@@ -69,6 +69,10 @@ struct err worker_start(struct worker *worker, const struct worker_config *confi
     TRY(try_random(worker));
     TRY(learn(worker));
     worker->probe.found.sessions = worker->pool.count;
+    if (worker->probe.found.copies_extractable) {
+        log_warning("worker", "the token copies keys that must not leave it into keys that may: "
+                              "whoever has the PIN can take them out");
+    }
     newborns_init(&worker->newborns);
     judge_init(&worker->judge, config, worker->module.serial);
     return err_ok();

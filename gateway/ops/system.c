@@ -37,6 +37,7 @@ static void put_probe(struct json_writer *writer, const struct token_probe *prob
     json_put_integer(writer, "sessions", probe->sessions);
     json_put_flag(writer, "gcm_iv_by_caller", probe->gcm_iv_by_caller);
     json_put_flag(writer, "empty_plaintext", probe->empty_plaintext);
+    json_put_flag(writer, "copies_extractable", probe->copies_extractable);
     json_end_object(writer);
 }
 

@@ -193,6 +193,7 @@ static struct frame_hello sample_hello(void)
                                           .mechanisms = 6,
                                           .sessions = 7,
                                           .empty_plaintext = true,
+                                          .copies_extractable = true,
                                           .tamper_ckr = 0x40},
                                 .ckr = 0xA0,
                                 .label = "label",
@@ -254,10 +255,10 @@ static void test_hello_damage(void **state)
     payload[12] = 2; /* a flag */
     assert_int_equal(decode_payload(span_of(payload, len), FRAME_HELLO).code, ERR_CORRUPT);
     payload[12] = 1;
-    payload[30] = TOKEN_TEXT_MAX + 1; /* the first text's length */
+    payload[31] = TOKEN_TEXT_MAX + 1; /* the first text's length */
     assert_int_equal(decode_payload(span_of(payload, len), FRAME_HELLO).code, ERR_CORRUPT);
-    payload[30] = 5;
-    payload[31] = 0; /* NUL in a text */
+    payload[31] = 5;
+    payload[32] = 0; /* NUL in a text */
     assert_int_equal(decode_payload(span_of(payload, len), FRAME_HELLO).code, ERR_CORRUPT);
 }
 
