@@ -24,11 +24,11 @@ class LocalConnection(http.client.HTTPConnection):
 
 
 class Configured(Daemon):
-    """Tokens by name, the first is the default; options of hsmgated.yaml as keywords, those of one token in `per_token`."""
+    """Tokens by name, the first is the default; options of hsmgated.yaml as keywords, those of one token in `per_token`; `made` is the tokens' class."""
 
-    def __init__(self, *names, per_token=None, **options):
+    def __init__(self, *names, per_token=None, made=None, **options):
         super().__init__()
-        made = KINDS[kind()]
+        made = made or KINDS[kind()]
         self.softhsm = self.data / "softhsm"
         self.environment = made.prepare(self.data)
         self.tokens = {name: made(self.data, name, self.environment) for name in names}

@@ -30,9 +30,10 @@ function(hsmgate_stranger kind)
   endforeach()
 endfunction()
 
-hsmgate_stranger(nss main_job worker_killed break_glass_attacks retirement)
+hsmgate_stranger(nss main_job any_token worker_killed break_glass_attacks retirement)
 
 hsmgate_scenario(scenario main_job)
+hsmgate_scenario(scenario any_token)
 hsmgate_scenario(scenario bad_input)
 hsmgate_scenario(scenario bit_flips)
 hsmgate_scenario(scenario vault)
