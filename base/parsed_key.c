@@ -64,22 +64,20 @@ static struct kept *place_of(struct span spki)
     return &kept[(hash ^ hash >> 16) % KEPT];
 }
 
+static void pkey_free(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
 static struct err parse(struct span spki, struct kept *out)
 {
     const unsigned char *at = spki.data;
-    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    struct err err = err_ok();
-    if (key == NULL || at != spki.data + spki.len) {
-        err = err_new(ERR_INTERNAL, __func__, "the stored public key cannot be read");
-    } else {
-        err = buf_append(&out->spki, spki);
-    }
-    if (err.code != ERR_OK) {
-        EVP_PKEY_free(key);
-        ERR_clear_error();
-        return err;
-    }
-    out->key = key;
+    CLEANUP(pkey_free) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki.len);
+    ERR_clear_error();
+    ENSURE(key != NULL && at == spki.data + spki.len, ERR_INTERNAL,
+           "the stored public key cannot be read");
+    TRY(buf_append(&out->spki, spki));
+    out->key = TAKE(key);
     return err_ok();
 }
 
