@@ -24,8 +24,8 @@
 #define QUEUE_NS    INT64_C(500000000) /* of work may wait */
 #define ITEMS_MAX   16                 /* of a call that travels with others */
 #define BYTES_MAX   ((size_t)16 << 10)
-#define LOCAL_SHARE 64   /* 255ths: the machine's own processors do at least a quarter */
-#define K           1024 /* shares are averaged in finer steps than they come */
+#define LOCAL_SHARE INT64_C(64)   /* 255ths: the machine's own processors do at least a quarter */
+#define K           INT64_C(1024) /* shares are averaged in finer steps than they come */
 
 void convoy_init(struct convoy *convoy, convoy_driver *drive, void *arg)
 {
@@ -115,6 +115,7 @@ static void take_impatient(struct convoy *convoy, struct ride *ride)
         at = &before->next;
     }
     (void)take_out(convoy, at, before);
+    ride->impatient = true;
     ride->place = RIDE_LEADS;
     convoy->frames++;
 }
@@ -212,9 +213,11 @@ static void arrive(struct ride *ride)
 static void lead(struct convoy *convoy, struct ride *ride)
 {
     struct convoy_pace pace = {0};
-    sync_lock(&convoy->mutex);
-    take_along(convoy, ride);
-    sync_unlock(&convoy->mutex);
+    if (!ride->impatient) {
+        sync_lock(&convoy->mutex);
+        take_along(convoy, ride);
+        sync_unlock(&convoy->mutex);
+    }
     convoy->drive(convoy->arg, ride, &pace);
     sync_lock(&convoy->mutex);
     learn(convoy, &pace);

@@ -17,6 +17,7 @@ struct ride {
     struct err err; /* of the call as a whole, when it is over */
     /* convoy.c's own */
     struct ride *next;
+    bool impatient; /* takes nobody along: what it waited for may hang */
     enum ride_place { RIDE_WAITS, RIDE_TRAVELS, RIDE_LEADS, RIDE_ARRIVED } place;
     struct sync_gate called;
 };
