@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from configured import MODULE, SoftToken
+from tokens import MODULE, SoftToken
 from daemon import programs
 
 

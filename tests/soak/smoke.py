@@ -6,7 +6,7 @@ import types
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import load  # noqa: E402
+import stories  # noqa: E402
 import report  # noqa: E402
 from samples import Sample, slope_mib_per_hour  # noqa: E402
 
@@ -27,7 +27,7 @@ def sample(at, mib, descriptors=10, under_way=0):
 
 
 def run_of(samples, last, tally=None, verdict="intact"):
-    return types.SimpleNamespace(samples=samples, warm_up_s=0, lasted_s=3600, first=samples[0], last=last, tally=tally or load.Tally(),
+    return types.SimpleNamespace(samples=samples, warm_up_s=0, lasted_s=3600, first=samples[0], last=last, tally=tally or stories.Tally(),
                                  verdict=verdict, intact=verdict == "intact", slope=lambda part: slope_mib_per_hour(samples, part))
 
 
@@ -44,6 +44,6 @@ def test_what_does_not_hold_is_told():
     assert broken(run_of(flat, sample(3600, 30, descriptors=13))) == {"descriptors, front", "descriptors, calm"}
     assert broken(run_of(flat, sample(3600, 30, under_way=1))) == {"stuck requests"}
     assert broken(run_of(flat, flat[-1], verdict="record 3 changed")) == {"audit log"}
-    tally = load.Tally()
+    tally = stories.Tally()
     tally.note("sign", 500, expected=False)
     assert broken(run_of(flat, flat[-1], tally)) == {"answers that nobody expected"}

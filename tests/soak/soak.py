@@ -19,10 +19,10 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
-import load  # noqa: E402
+import stories  # noqa: E402
 import report  # noqa: E402
 import samples  # noqa: E402
-from chaos import Chaos  # noqa: E402
+from mishaps import Chaos  # noqa: E402
 from daemon import programs  # noqa: E402
 from measure import allow_descriptors  # noqa: E402
 from secured import Secured  # noqa: E402
@@ -36,7 +36,7 @@ class Soak:
     def __init__(self, options):
         self.options = options
         self.warm_up_s = options.minutes * 60 * 0.2
-        self.samples, self.tally = [], load.Tally()
+        self.samples, self.tally = [], stories.Tally()
         self.stop = threading.Event()
         self.gateway = Secured("calm", "main", demand="optional", receive_timeout="10s", aws=AWS, vault=VAULT,
                                administrators=[f"unix:{os.geteuid()}", "token:admin", "token:admin-of-the-soak"],
@@ -58,10 +58,10 @@ class Soak:
             self.tally.note(getattr(what, "__qualname__", "thread"), "ended", expected=False, detail=repr(problem))
 
     def works(self, bearer):
-        stories = load.Stories(self.gateway, self.tally, bearer)
-        self.bulk = load.bulk(self.gateway, bearer)
-        yield from ((load.run_bulk, name, clients, self.tally, self.stop, self.options.load) for name, clients in self.bulk)
-        yield from ((stories.run, story, pause, self.stop) for story, pause in stories.all)
+        told = stories.Stories(self.gateway, self.tally, bearer)
+        self.bulk = stories.bulk(self.gateway, bearer)
+        yield from ((stories.run_bulk, name, clients, self.tally, self.stop, self.options.load) for name, clients in self.bulk)
+        yield from ((told.run, story, pause, self.stop) for story, pause in told.all)
         if self.options.chaos:
             yield self.chaos.run, self.stop, self.options.chaos
 
@@ -81,8 +81,8 @@ class Soak:
     def run(self):
         self.began = time.monotonic()
         with self.gateway:
-            self.gateway.env["HSMGATE_TOKEN"] = load.bearer(self.gateway, "admin-of-the-soak")  # the other one is good for an hour
-            bearer = load.prepare(self.gateway)
+            self.gateway.env["HSMGATE_TOKEN"] = stories.bearer(self.gateway, "admin-of-the-soak")  # the other one is good for an hour
+            bearer = stories.prepare(self.gateway)
             self.first = samples.settled(self.gateway, 0)
             threads = [threading.Thread(target=self.guarded, args=work) for work in self.works(bearer)]
             self.began = time.monotonic()
