@@ -24,6 +24,7 @@ def test_worker_killed_under_load():
         with Load(gateway, sign="kill/it/ec", connections=CONNECTIONS) as load:
             for _ in range(KILLS):
                 pace.wait(1.0)  # the load's own rhythm: one kill a second
+                load.wait_good()  # a worker that is killed while it logs in takes SoftHSM's token with it: it rewrites the file in place
                 workers = gateway.worker_pids()
                 if workers:
                     os.kill(workers[0], signal.SIGKILL)
