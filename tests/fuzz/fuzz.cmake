@@ -4,6 +4,10 @@
 include(fuzz/frame.cmake OPTIONAL)
 include(fuzz/quorum.cmake)
 
+# These have threads, which do not outlive the fork of a starved run, or compare what a library may refuse for want of memory.
+set(unstarved ecdsa http json name encoding certificate route pattern aws_shape grant bulk_line cli_files unseal jwt_check reply spki
+    request config tls_name audit_log)
+
 function(hsmgate_fuzz name)
   if(HSMGATE_FUZZ AND NOT TARGET fuzz_${name})
     set(finds ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
@@ -20,11 +24,13 @@ function(hsmgate_fuzz name)
     target_link_libraries(replay_${name} PRIVATE ${ARGN})
     add_test(NAME fuzz.${name} COMMAND replay_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
-    add_executable(starve_${name} fuzz/fuzz_${name}.c fuzz/starve.c lib/starving.c)
-    target_include_directories(starve_${name} PRIVATE lib)
-    target_link_libraries(starve_${name} PRIVATE ${ARGN})
-    add_test(NAME starve.${name} COMMAND starve_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
-    set_tests_properties(starve.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
+    if(NOT name IN_LIST unstarved)
+      add_executable(starve_${name} fuzz/fuzz_${name}.c fuzz/starve.c lib/starving.c)
+      target_include_directories(starve_${name} PRIVATE lib)
+      target_link_libraries(starve_${name} PRIVATE ${ARGN})
+      add_test(NAME starve.${name} COMMAND starve_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+      set_tests_properties(starve.${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
+    endif()
   endif()
 endfunction()
 
