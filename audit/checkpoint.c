@@ -5,6 +5,8 @@
  * know spoils the note. Nothing here reads files or keeps state. */
 #include "audit/checkpoint_inner.h"
 
+#include <assert.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -145,6 +147,7 @@ static bool judge(const struct note *note, const struct checkpoint_verifier *ver
     uint8_t id[CHECKPOINT_ID_LEN];
     struct span key = buf_span(&verifier->public_key);
     checkpoint_key_id(verifier->name, key, id);
+    assert(bytes.data != NULL);
     *out_ours = memcmp(bytes.data, id, CHECKPOINT_ID_LEN) == 0;
     if (!*out_ours) {
         return false;

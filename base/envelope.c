@@ -61,7 +61,7 @@ static bool is_writable(const struct envelope *envelope)
 
 static void write_head(const struct envelope *envelope, uint8_t out[HEAD_LEN])
 {
-    memcpy(out, MAGIC, MAGIC_LEN);
+    memcpy(out, MAGIC, MAGIC_LEN); /* NOLINT(bugprone-not-null-terminated-result): no text */
     out += MAGIC_LEN;
     *out++ = FORMAT;
     *out++ = (uint8_t)envelope->type;

@@ -77,8 +77,8 @@ struct task {
 };
 
 /* Calls a thread for what waits, unless one is on its way: that one calls the next if it has to. So
- * a thread that is about to be free finds work, and no thread wakes up for nothing. True: the caller
- * must wake one when it has let the mutex go. */
+ * a thread that is about to be free finds work, and no thread wakes up for nothing. True: the
+ * caller must wake one when it has let the mutex go. */
 static bool call_thread(struct request_pool *pool)
 {
     bool call = pool->waiting > 0 && pool->idle > 0 && !pool->waking;

@@ -2,6 +2,8 @@
  * up, so nothing is done for longer. */
 #include "gateway/aws/xks.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "gateway/aws/aws_verify.h"
@@ -41,6 +43,7 @@ static bool takes(const struct gateway *gateway, const struct request *request)
 /* `ID/VERB`; an id is one segment of a key's name. */
 static struct err find_key_route(struct call *call, struct span path)
 {
+    assert(path.data != NULL);
     const uint8_t *slash = memchr(path.data, '/', path.len);
     size_t len = slash != NULL ? (size_t)(slash - path.data) : path.len;
     struct span verb = span_of(path.data + len, path.len - len > 0 ? path.len - len : 0);

@@ -79,7 +79,7 @@ struct err op_grant_list(struct call *call)
         }
     }
     json_end_array(&writer);
-    if (more) {
+    if (more && last != NULL) {
         json_put_bytes_url(&writer, "next_page_token", span_text(last));
     }
     json_end_object(&writer);

@@ -83,7 +83,7 @@ static void test_refuses_what_was_changed(void **state)
         {"a.b", ERR_CORRUPT},
         {"eyJhbGciOiJub25lIn0.e30.", ERR_CORRUPT}, /* alg none */
         {"e30.e30.AAAA", ERR_CORRUPT},
-        {"!!.e30.AAAA", ERR_INVALID_BASE64},
+        {"!!.e30.AAAA", ERR_CORRUPT},
     };
     for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
         assert_code_of(strange[i].token, jwt_check(&keys, span_text(strange[i].token), &kid),

@@ -79,6 +79,7 @@ static void signs_with_the_secret(void **state)
     CLEANUP(buf_clear) struct buf request = {0};
     CLEANUP(json_clear) struct json json = {0};
     take_body(stub, &request, &json);
+    assert_ok(buf_append_u8(&request, 0));
     const char *body = strstr((const char *)request.data, "\r\n\r\n") + 4;
     char command[4096], seen[128] = "";
     (void)snprintf(command, sizeof(command),
