@@ -22,6 +22,7 @@
 #define WORK_NS     INT64_C(1000000)
 #define PATIENCE_NS INT64_C(10000000)
 #define QUEUE_NS    INT64_C(500000000) /* of work may wait */
+#define FRAME_MAX   64                 /* items of a frame that several calls share */
 #define ITEMS_MAX   16                 /* of a call that travels with others */
 #define BYTES_MAX   ((size_t)16 << 10)
 #define LOCAL_SHARE INT64_C(64)   /* 255ths: the machine's own processors do at least a quarter */
@@ -124,7 +125,7 @@ static void take_impatient(struct convoy *convoy, struct ride *ride)
 static void take_along(struct convoy *convoy, struct ride *leader)
 {
     size_t room = items_in(convoy, WORK_NS);
-    room = room < CONVOY_ITEMS_MAX ? room : CONVOY_ITEMS_MAX;
+    room = room < FRAME_MAX ? room : FRAME_MAX;
     size_t taken = leader->count;
     struct ride *last = leader;
     struct ride *before = NULL;
@@ -204,7 +205,6 @@ static void arrive(struct ride *ride)
 {
     while (ride != NULL) {
         struct ride *next = ride->next;
-        ride->place = RIDE_ARRIVED;
         sync_gate_open(&ride->called);
         ride = next;
     }

@@ -5,8 +5,6 @@
 #include "base/sync.h"
 #include "pkcs11/frame.h"
 
-#define CONVOY_ITEMS_MAX 64 /* of a frame that several calls share */
-
 /* One call of FRAME_RUN, on its caller's stack. */
 struct ride {
     enum token_op op;
@@ -18,7 +16,7 @@ struct ride {
     /* convoy.c's own */
     struct ride *next;
     bool impatient; /* takes nobody along: what it waited for may hang */
-    enum ride_place { RIDE_WAITS, RIDE_TRAVELS, RIDE_LEADS, RIDE_ARRIVED } place;
+    enum ride_place { RIDE_WAITS, RIDE_TRAVELS, RIDE_LEADS } place; /* under the mutex */
     struct sync_gate called;
 };
 

@@ -372,12 +372,12 @@ static void drive_only(void *arg, struct ride *rides, struct convoy_pace *out_pa
     *out_pace = (struct convoy_pace){0};
 }
 
-static void nobody_is_forgotten(void **state)
+static void call_all_often(int64_t patience_ns)
 {
-    (void)state;
     struct road road;
     struct caller callers[CALLERS_MAX];
     road_open(&road, 2);
+    road.convoy.patience_ns = patience_ns;
     road.convoy.drive = drive_only;
     for (size_t i = 0; i < CALLERS_MAX; i++) {
         callers[i] = (struct caller){.road = &road,
@@ -393,6 +393,19 @@ static void nobody_is_forgotten(void **state)
     road_close(&road);
 }
 
+static void nobody_is_forgotten(void **state)
+{
+    (void)state;
+    call_all_often(LONG_NS);
+}
+
+/* Impatience and arrival at once. */
+static void nobody_is_forgotten_in_a_hurry(void **state)
+{
+    (void)state;
+    call_all_often(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +418,7 @@ int main(void)
         cmocka_unit_test(too_many_may_not_wait),
         cmocka_unit_test(what_it_learns),
         cmocka_unit_test(nobody_is_forgotten),
+        cmocka_unit_test(nobody_is_forgotten_in_a_hurry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
