@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "pkcs11/item.h"
+#include "tests/fuzz/fuzz_items.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,12 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct worker able = {
         .probe.found = {.algorithms = UINT32_MAX, .mechanisms = UINT32_MAX}};
     struct frame_head head = {0};
-    if (size < FRAME_HEAD_LEN ||
-        frame_decode_head(span_of(data, FRAME_HEAD_LEN), &head).code != ERR_OK) {
-        return 0;
-    }
-    struct span body = span_of(data + FRAME_HEAD_LEN, size - FRAME_HEAD_LEN);
-    if (frame_decode_items(&head, body, items).code != ERR_OK) {
+    if (!fuzz_items(span_of(data, size), &head, items)) {
         return 0;
     }
     for (uint32_t i = 0; i < head.count; i++) {
