@@ -23,13 +23,13 @@
 #include <unistd.h>
 
 #include "tests/bench/histogram.h"
+#include "tests/bench/request_file.h"
 
-#define ANSWER_MAX  (256 * 1024)
-#define REQUEST_MAX (1024 * 1024)
-#define EVENTS      256
-#define PIDS_MAX    16
-#define PATIENCE_S  30
-#define SECOND_NS   1000000000LL
+#define ANSWER_MAX (256 * 1024)
+#define EVENTS     256
+#define PIDS_MAX   16
+#define PATIENCE_S 30
+#define SECOND_NS  1000000000LL
 
 struct connection {
     int fd;
@@ -333,17 +333,6 @@ static void run(double warm_up, double seconds)
     print((double)took / 1e9, before, after);
 }
 
-static void read_request(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    load.request = calloc(1, REQUEST_MAX);
-    load.request_len = file != NULL ? fread(load.request, 1, REQUEST_MAX, file) : 0;
-    if (load.request_len == 0) {
-        fail(path);
-    }
-    (void)fclose(file);
-}
-
 static void use_tls(const char *ca_file)
 {
     load.tls = SSL_CTX_new(TLS_client_method());
@@ -374,7 +363,10 @@ int main(int argc, char **argv)
     load.address = (struct sockaddr_in){.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)atoi(argv[2])),
                                         .sin_addr.s_addr = inet_addr(argv[1])};
-    read_request(argv[4]);
+    load.request = request_file(argv[4], &load.request_len);
+    if (load.request_len == 0) {
+        fail(argv[4]);
+    }
     (void)signal(SIGPIPE, SIG_IGN); /* of a connection that the server has closed */
     if (strcmp(argv[5], "-") != 0) {
         use_tls(argv[5]);

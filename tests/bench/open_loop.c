@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "tests/bench/histogram.h"
+#include "tests/bench/request_file.h"
 
 #define ANSWER_MAX 65536
 #define EVENTS     256
@@ -215,17 +216,6 @@ static void print(double seconds)
     (void)printf("}\n");
 }
 
-static void read_request(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    load.request = calloc(1, ANSWER_MAX);
-    load.request_len = file != NULL ? fread(load.request, 1, ANSWER_MAX, file) : 0;
-    if (load.request_len == 0) {
-        fail(path);
-    }
-    (void)fclose(file);
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 7) {
@@ -237,7 +227,10 @@ int main(int argc, char **argv)
     load.address = (struct sockaddr_in){.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)atoi(argv[2])),
                                         .sin_addr.s_addr = inet_addr(argv[1])};
-    read_request(argv[6]);
+    load.request = request_file(argv[6], &load.request_len);
+    if (load.request_len == 0) {
+        fail(argv[6]);
+    }
     load.epoll = epoll_create1(0);
     load.closed_loop = rate == 0;
     load.all = calloc(connections, sizeof(*load.all));
