@@ -6,7 +6,6 @@
 #include "audit/checkpoint_inner.h"
 
 #include <assert.h>
-
 #include <inttypes.h>
 #include <string.h>
 

@@ -410,15 +410,21 @@ static void round_trip(const struct token_key *key, struct span plaintext)
     assert_true(span_equal(reply.input, plaintext));
 }
 
+/* A token of its own for each source of IVs, or the probe's result would be another's. */
+static void begin_with_iv(enum operation_iv iv, unsigned channels)
+{
+    static const char *const serials[OPERATION_IV_COUNT] = {"F-A", "F-B", "F-C"};
+    list = fake_token_new();
+    fake_token_set_iv(iv);
+    fake_token_set_serial(serials[iv]);
+    begin(channels);
+}
+
 static void test_iv_sources(void **state)
 {
     (void)state;
-    static const char *const serials[OPERATION_IV_COUNT] = {"F-A", "F-B", "F-C"};
     for (int iv = 0; iv < OPERATION_IV_COUNT; iv++) {
-        list = fake_token_new();
-        fake_token_set_iv((enum operation_iv)iv);
-        fake_token_set_serial(serials[iv]);
-        begin(1);
+        begin_with_iv((enum operation_iv)iv, 1);
         assert_int_equal(worker->probe.iv, iv);
         assert_int_equal(worker->probe.found.gcm_iv_by_caller, iv == OPERATION_IV_RANDOM);
         struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
@@ -432,12 +438,8 @@ static void test_iv_sources(void **state)
 static void test_repeated_ivs(void **state)
 {
     (void)state;
-    static const char *const serials[OPERATION_IV_COUNT] = {"F-A", "F-B", "F-C"};
     for (int iv = 0; iv < OPERATION_IV_COUNT; iv++) {
-        list = fake_token_new();
-        fake_token_set_iv((enum operation_iv)iv);
-        fake_token_set_serial(serials[iv]);
-        begin(2);
+        begin_with_iv((enum operation_iv)iv, 2);
         struct token_key key = new_key(ALGORITHM_AES_256_GCM, 1);
         struct frame_item item = {.key = key, .mechanism = TOKEN_AES_GCM, .aad = span_text("aad")};
         fake_token_stick();
