@@ -45,14 +45,23 @@ static bool may_queue(struct audit *audit)
 }
 
 /* Under the lock. A thread that gathers has nothing to do before the last announced record is
- * there, or its time is over. */
-static void wake_writer(struct audit *audit)
+ * there, or its time is over. True: the caller must wake it when it has let go of the lock. */
+static bool must_wake(struct audit *audit)
 {
     bool wake = audit->gathering ? writer_has_gathered(audit)
                                  : audit->sleeping && audit->queue.first != NULL;
     if (wake) {
         audit->sleeping = false;
         audit->gathering = false;
+    }
+    return wake;
+}
+
+static void unlock_and_wake(struct audit *audit)
+{
+    bool wake = must_wake(audit);
+    sync_unlock(&audit->mutex);
+    if (wake) {
         sync_wake_one(&audit->wake);
     }
 }
@@ -65,8 +74,7 @@ static bool enqueue(struct audit *audit, struct entry *entry)
         entries_push(&audit->queue, entry);
         audit->waiting++;
     }
-    wake_writer(audit);
-    sync_unlock(&audit->mutex);
+    unlock_and_wake(audit);
     return queued;
 }
 
@@ -79,8 +87,7 @@ void audit_withdraw(struct audit *audit)
 {
     sync_lock(&audit->mutex);
     atomic_fetch_sub_explicit(&audit->announced, 1, memory_order_relaxed);
-    wake_writer(audit);
-    sync_unlock(&audit->mutex);
+    unlock_and_wake(audit);
 }
 
 void audit_submit(struct audit *audit, const struct audit_record *record, audit_release *release,

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/bell.h"
 #include "gateway/address_count.h"
 #include "gateway/linger.h"
 #include "gateway/parking.h"
@@ -33,7 +34,7 @@ struct server_io {
     _Atomic bool stopping;
     pthread_mutex_t mutex; /* guards woken */
     bool woken;
-    int wake; /* eventfd */
+    struct bell bell;
 };
 
 struct server {

@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -28,12 +27,12 @@ static int patience(struct MHD_Daemon *daemon)
     return timeout < INT_MAX ? (int)timeout : INT_MAX;
 }
 
-/* Whoever wakes from here on is heard at the next turn. */
+/* Whoever wakes from here on is heard at the next turn. In this order: nobody rings before `woken`
+ * is false again. */
 static void hear(struct server_io *io)
 {
-    uint64_t count = 0;
+    bell_hear(&io->bell);
     sync_lock(&io->mutex);
-    (void)!read(io->wake, &count, sizeof(count));
     io->woken = false;
     sync_unlock(&io->mutex);
 }
@@ -44,7 +43,7 @@ static void *run_thread(void *arg)
     struct pollfd polled[] = {
         {.fd = MHD_get_daemon_info(io->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
          .events = POLLIN},
-        {.fd = io->wake, .events = POLLIN}};
+        {.fd = io->bell.fd, .events = POLLIN}};
     while (!atomic_load(&io->stopping)) {
         (void)MHD_run(io->daemon);
         (void)poll(polled, ARRAY_LEN(polled), patience(io->daemon));
@@ -55,21 +54,21 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* With the lock held. */
-static void wake(struct server_io *io)
+/* With the lock held. True: the caller must ring when it has let go of it. */
+static bool wake(struct server_io *io)
 {
-    if (!io->woken) {
-        uint64_t one = 1;
-        (void)!write(io->wake, &one, sizeof(one));
-        io->woken = true;
+    bool ring = !io->woken;
+    io->woken = true;
+    if (ring) {
+        bell_reach(&io->bell);
     }
+    return ring;
 }
 
 void server_io_start(struct server_io *io)
 {
     sync_init(&io->mutex, NULL);
-    io->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert(io->wake >= 0);
+    bell_init(&io->bell);
     io->thread = sync_thread("io", run_thread, io);
 }
 
@@ -79,8 +78,11 @@ void server_io_resume(struct connection *connection)
     struct server_io *io = connection->io;
     sync_lock(&io->mutex);
     MHD_resume_connection(connection->mhd);
-    wake(io);
+    bool ring = wake(io);
     sync_unlock(&io->mutex);
+    if (ring) {
+        bell_ring(&io->bell);
+    }
 }
 
 void server_io_quiesce(struct server_io *io)
@@ -92,10 +94,13 @@ void server_io_stop(struct server_io *io)
 {
     atomic_store(&io->stopping, true);
     sync_lock(&io->mutex); /* whoever still resumes has done so when we have it */
-    wake(io);
+    bool ring = wake(io);
     sync_unlock(&io->mutex);
+    if (ring) {
+        bell_ring(&io->bell);
+    }
     (void)pthread_join(io->thread, NULL);
     MHD_stop_daemon(io->daemon);
-    fd_close(&io->wake);
+    bell_clear(&io->bell);
     sync_destroy(&io->mutex, NULL);
 }
