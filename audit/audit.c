@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sync_gate.h"
 
 #include "base/banned.h"
 
@@ -113,9 +114,7 @@ void audit_submit(struct audit *audit, const struct audit_record *record, audit_
 }
 
 struct waiter {
-    pthread_mutex_t mutex; /* guards the rest */
-    pthread_cond_t ready;
-    bool done;
+    struct sync_gate durable;
     struct err err;
 };
 
@@ -123,24 +122,17 @@ static void release_waiter(void *arg, const struct err *err, uint64_t seq)
 {
     (void)seq;
     struct waiter *waiter = arg;
-    sync_lock(&waiter->mutex);
     waiter->err = *err;
-    waiter->done = true;
-    sync_wake_one(&waiter->ready);
-    sync_unlock(&waiter->mutex);
+    sync_gate_open(&waiter->durable);
 }
 
 struct err audit_write(struct audit *audit, const struct audit_record *record)
 {
-    struct waiter waiter = {.done = false};
-    sync_init(&waiter.mutex, &waiter.ready);
+    struct waiter waiter = {0};
     audit_submit(audit, record, release_waiter, &waiter);
-    sync_lock(&waiter.mutex);
-    while (!waiter.done) { /* the release always comes */
-        (void)sync_wait(&waiter.ready, &waiter.mutex, clock_deadline(WRITER_IDLE_MS));
+    while (!sync_gate_wait(&waiter.durable, clock_deadline(WRITER_IDLE_MS))) {
+        /* the release always comes */
     }
-    sync_unlock(&waiter.mutex);
-    sync_destroy(&waiter.mutex, &waiter.ready);
     return waiter.err;
 }
 

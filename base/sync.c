@@ -7,10 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
@@ -18,7 +15,7 @@
 
 #define NS_PER_S 1000000000
 
-enum gate_state { GATE_CLOSED, GATE_AWAITED, GATE_OPEN };
+static _Thread_local unsigned held;
 
 static void must(int result)
 {
@@ -63,11 +60,18 @@ void sync_destroy(pthread_mutex_t *mutex, pthread_cond_t *condition_or_null)
 void sync_lock(pthread_mutex_t *mutex)
 {
     must(pthread_mutex_lock(mutex));
+    held++;
 }
 
 void sync_unlock(pthread_mutex_t *mutex)
 {
+    held--;
     must(pthread_mutex_unlock(mutex));
+}
+
+unsigned sync_held(void)
+{
+    return held;
 }
 
 static struct timespec time_of(int64_t deadline_ns)
@@ -92,37 +96,6 @@ void sync_wake_one(pthread_cond_t *condition)
 void sync_wake_all(pthread_cond_t *condition)
 {
     must(pthread_cond_broadcast(condition));
-}
-
-/* futex(2): the C library has no function for it. Waking an address that is no gate any more does
- * no harm. */
-static long futex(struct sync_gate *gate, int what, uint32_t value, const struct timespec *until)
-{
-    return syscall(SYS_futex, &gate->state, what, value, until, NULL, FUTEX_BITSET_MATCH_ANY);
-}
-
-void sync_gate_open(struct sync_gate *gate)
-{
-    if (atomic_exchange_explicit(&gate->state, GATE_OPEN, memory_order_acq_rel) == GATE_AWAITED) {
-        (void)futex(gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL);
-    }
-}
-
-bool sync_gate_wait(struct sync_gate *gate, int64_t deadline_ns)
-{
-    struct timespec until = time_of(deadline_ns);
-    for (;;) {
-        uint32_t state = GATE_CLOSED;
-        (void)atomic_compare_exchange_strong(&gate->state, &state, GATE_AWAITED);
-        if (state == GATE_OPEN) {
-            return true;
-        }
-        long woken = futex(gate, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, GATE_AWAITED, &until);
-        assert(woken == 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT);
-        if (woken != 0 && errno == ETIMEDOUT) {
-            return atomic_load_explicit(&gate->state, memory_order_acquire) == GATE_OPEN;
-        }
-    }
 }
 
 pthread_t sync_thread(const char *name, void *(*run)(void *), void *arg)

@@ -3,7 +3,6 @@
 #define HSMGATE_BASE_SYNC_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,18 +13,12 @@ void sync_init_condition(pthread_cond_t *condition);
 void sync_destroy_condition(pthread_cond_t *condition);
 void sync_lock(pthread_mutex_t *mutex);
 void sync_unlock(pthread_mutex_t *mutex);
+/* How many mutexes the calling thread holds. */
+unsigned sync_held(void);
 /* False when the monotonic deadline (ns) passed. The condition must come from sync_init. */
 bool sync_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline_ns);
 void sync_wake_one(pthread_cond_t *condition);
 void sync_wake_all(pthread_cond_t *condition);
-/* A gate for one thread to wait at, opened once by another, which touches nothing of it afterwards:
- * the waiting thread may free it as soon as it is through. Zeroed: closed. */
-struct sync_gate {
-    _Atomic uint32_t state;
-};
-void sync_gate_open(struct sync_gate *gate);
-/* False when the monotonic deadline (ns) passed first. */
-bool sync_gate_wait(struct sync_gate *gate, int64_t deadline_ns);
 /* Starts a named, joinable thread with all signals blocked; aborts when the system has none left.
  */
 pthread_t sync_thread(const char *name, void *(*run)(void *), void *arg);

@@ -3,6 +3,7 @@
 #define HSMGATE_PKCS11_CONVOY_H
 
 #include "base/sync.h"
+#include "base/sync_gate.h"
 #include "pkcs11/frame.h"
 
 /* One call of FRAME_RUN, on its caller's stack. */

@@ -3,39 +3,25 @@
  * One send and one recvmsg are the common case: the read takes the head and whatever body is
  * already there in one call, straight into the caller's buf. A channel carries one frame at a time,
  * so bytes behind a frame are a breach of the protocol, not the next frame. Sockets may be blocking
- * or not; with a deadline no call here blocks but poll. */
+ * or not; with a deadline no call here blocks but the wait for one,
+ * which lets the thread's other fibers go on. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "base/clock.h"
+#include "base/fiber.h"
 #include "pkcs11/frame.h"
 
-#define READ_AHEAD  ((size_t)16 << 10) /* holds nearly every frame */
-#define POLL_MS_MAX 60000
+#define READ_AHEAD ((size_t)16 << 10) /* holds nearly every frame */
 
 /* Waits for `events` until the deadline (0: for ever). A hang-up counts as readable. */
 static struct err wait_for(int fd, short events, int64_t deadline_ns)
 {
-    for (;;) {
-        int timeout = -1;
-        if (deadline_ns != 0) {
-            int64_t left = clock_left_ms(deadline_ns);
-            timeout = left > POLL_MS_MAX ? POLL_MS_MAX : (int)left;
-        }
-        struct pollfd entry = {.fd = fd, .events = events};
-        int ready = poll(&entry, 1, timeout);
-        if (ready > 0) {
-            return err_ok();
-        }
-        ENSURE(ready == 0 || errno == EINTR, ERR_IO, "poll on a channel: %s",
-               strerrordesc_np(errno));
-        /* poll counts in whole milliseconds: only the clock says that the deadline is over */
-        ENSURE(deadline_ns == 0 || clock_mono_ns() < deadline_ns, ERR_DEADLINE,
-               "no answer before the deadline");
-    }
+    ENSURE(fiber_wait_fd(fd, events, deadline_ns == 0 ? INT64_MAX : deadline_ns), ERR_DEADLINE,
+           "no answer before the deadline");
+    return err_ok();
 }
 
 struct err frame_send(int fd, struct span frame, int64_t deadline_ns)

@@ -157,7 +157,7 @@ static struct err wait_in_line(struct lease_desk *desk, struct line_place *place
         bool late = clock_mono_ns() >= until;
         ENSURE(!late || desk->gate != LEASE_WAIT, ERR_TOKEN_UNAVAILABLE, "the token is starting");
         ENSURE(!late, ERR_OVERLOADED, "every session of the token is busy");
-        (void)sync_wait(&place->called, &desk->mutex, until);
+        line_wait(place, &desk->mutex, until);
     }
     return err_ok();
 }

@@ -1,16 +1,18 @@
-/* line: a queue of waiting threads. One condition for all of them would wake any, so that under
+/* line: a queue of waiting callers. One condition for all of them would wake any, so that under
  * load some would wait for ever while newcomers go past; here each has its own, and the first is
  * called. The queue is as short as its owner's limit, so a place is looked for from the front. */
 #include "pkcs11/line.h"
 
 #include <assert.h>
 
+#include "base/sync.h"
+
 #include "base/banned.h"
 
 void line_join(struct line *line, struct line_place *place)
 {
     place->next = NULL;
-    sync_init_condition(&place->called);
+    place->called = (struct sync_gate){0};
     if (line->first == NULL) {
         line->first = place;
     } else {
@@ -32,19 +34,27 @@ void line_leave(struct line *line, struct line_place *place)
     *at = place->next;
     line->last = line->last == place ? before : line->last;
     line->count--;
-    sync_destroy_condition(&place->called);
+}
+
+/* Gates are opened with the mutex held, so nobody is at one that is shut again here. */
+void line_wait(struct line_place *place, pthread_mutex_t *mutex, int64_t deadline_ns)
+{
+    sync_gate_shut(&place->called);
+    sync_unlock(mutex);
+    (void)sync_gate_wait(&place->called, deadline_ns);
+    sync_lock(mutex);
 }
 
 void line_call_first(struct line *line)
 {
     if (line->first != NULL) {
-        sync_wake_one(&line->first->called);
+        sync_gate_open(&line->first->called);
     }
 }
 
 void line_call_all(struct line *line)
 {
     for (struct line_place *place = line->first; place != NULL; place = place->next) {
-        sync_wake_one(&place->called);
+        sync_gate_open(&place->called);
     }
 }

@@ -7,29 +7,38 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "base/sync.h"
 
 #include "base/banned.h"
 
 void turn_init(struct turn *turn)
 {
     *turn = (struct turn){0};
-    sync_init(&turn->mutex, &turn->given);
+    sync_init(&turn->mutex, NULL);
 }
 
 void turn_clear(struct turn *turn)
 {
-    sync_destroy(&turn->mutex, &turn->given);
+    assert(turn->line.count == 0);
+    sync_destroy(&turn->mutex, NULL);
 }
 
 bool turn_take(struct turn *turn, int64_t deadline_ns)
 {
+    struct line_place place;
     sync_lock(&turn->mutex);
+    line_join(&turn->line, &place);
     bool late = false;
-    while (turn->taken && !late) {
-        late = !sync_wait(&turn->given, &turn->mutex, deadline_ns);
+    while ((turn->taken || turn->line.first != &place) && !late) {
+        line_wait(&place, &turn->mutex, deadline_ns);
+        late = clock_mono_ns() >= deadline_ns;
     }
-    bool took = !turn->taken;
-    turn->taken = true;
+    bool took = !turn->taken && turn->line.first == &place;
+    turn->taken = turn->taken || took;
+    line_leave(&turn->line, &place);
+    if (!turn->taken) {
+        line_call_first(&turn->line); /* who was called in our place */
+    }
     sync_unlock(&turn->mutex);
     return took;
 }
@@ -39,6 +48,6 @@ void turn_give(struct turn *turn)
     sync_lock(&turn->mutex);
     assert(turn->taken);
     turn->taken = false;
-    sync_wake_one(&turn->given);
+    line_call_first(&turn->line);
     sync_unlock(&turn->mutex);
 }

@@ -1,4 +1,4 @@
-foreach(name algorithm buf certificate clock digest encoding envelope err failpoint file harmless json_read json_scan json_write log mem name parsed_key pile
+foreach(name algorithm buf certificate clock digest encoding envelope err failpoint fiber file harmless json_read json_scan json_write log mem name parsed_key pile
         secret sync wiping_free yaml)
   hsmgate_unit_test(test_${name} hsmgate_base)
 endforeach()

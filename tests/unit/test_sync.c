@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "base/sync_gate.h"
 
 struct shared {
     pthread_mutex_t mutex; /* guards all below */
