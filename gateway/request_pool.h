@@ -11,6 +11,7 @@ typedef void request_refuser(struct exchange *exchange);
 
 struct request_pool_config {
     unsigned threads;
+    unsigned fibers;  /* of each thread; 0: it runs one request at a time */
     size_t queue_max; /* exchanges that may wait */
     int64_t wait_ms;  /* how long, while every thread is busy; 0: as long as it takes */
     server_handler *handler;

@@ -1,6 +1,6 @@
 /* Starts, watches and stops the HTTP library: listeners for each TCP address and for the local
- * socket with I/O threads of their own, two pools of request threads (what is urgent has its
- * own), one reaper.
+ * socket with I/O threads of their own, a pool of threads for each lane of requests (what is urgent
+ * has its own), one reaper.
  *
  * The audit of header blocks and the way requests are suspended rest on observed behaviour of one
  * version of libmicrohttpd, so any other is refused at start. Stopping has an order that loses no
@@ -149,6 +149,36 @@ static void close_at(struct server **server)
     server_close(*server, 0);
 }
 
+static unsigned at_most(unsigned count, unsigned limit)
+{
+    return count < limit ? count : limit;
+}
+
+/* One for each lane; without a choice of lanes, only the general one. */
+static void open_pools(struct server *server, const struct server_config *config,
+                       server_handler *handler, void *context)
+{
+    unsigned requests = config->request_threads;
+    struct request_pool_config pool = {.threads = at_most(requests, SERVER_GENERAL_THREADS),
+                                       .queue_max = config->queue_max,
+                                       .wait_ms = QUEUE_WAIT_MS,
+                                       .handler = handler,
+                                       .refuse = server_refuse_overload,
+                                       .context = context};
+    server->pools[LANE_GENERAL] = request_pool_open(&pool);
+    server->lane = config->lane;
+    if (config->lane == NULL) {
+        return;
+    }
+    pool.threads = at_most(requests, config->data_threads);
+    pool.fibers = (requests + pool.threads - 1) / pool.threads;
+    server->pools[LANE_DATA] = request_pool_open(&pool);
+    pool.threads = SERVER_URGENT_THREADS;
+    pool.fibers = 0;
+    pool.wait_ms = 0; /* health is never refused for its age */
+    server->pools[LANE_URGENT] = request_pool_open(&pool);
+}
+
 struct err server_open(const struct server_config *config, server_handler *handler, void *context,
                        struct server **out)
 {
@@ -162,21 +192,9 @@ struct err server_open(const struct server_config *config, server_handler *handl
     server->linger = linger_open();
     server->parking = parking_open(server_suspend, server_resume);
     server->addresses = address_count_open(config->connections_per_address);
-    struct request_pool_config pool = {.threads = config->request_threads,
-                                       .queue_max = config->queue_max,
-                                       .wait_ms = QUEUE_WAIT_MS,
-                                       .handler = handler,
-                                       .refuse = server_refuse_overload,
-                                       .context = context};
-    server->pool = request_pool_open(&pool);
-    server->urgent = config->urgent;
     server->refuse = config->refuse;
     server->context = context;
-    if (config->urgent != NULL) {
-        pool.threads = SERVER_URGENT_THREADS;
-        pool.wait_ms = 0; /* health is never refused for its age */
-        server->urgent_pool = request_pool_open(&pool);
-    }
+    open_pools(server, config, handler, context);
     TRY(keep_descriptors(server, config));
     *out = server; /* before the first request, whose handler may look at it */
     struct err err = open_listeners(server, config);
@@ -266,8 +284,9 @@ void server_close(struct server *server, int64_t drain_ms)
                     (unsigned long long)atomic_load(&server->in_flight));
         calm = wait_calm(server, clock_deadline(STOP_NOTICE_MS));
     }
-    request_pool_close(server->pool);
-    request_pool_close(server->urgent_pool);
+    for (size_t i = 0; i < ARRAY_LEN(server->pools); i++) {
+        request_pool_close(server->pools[i]);
+    }
     parking_stop(server->parking); /* the library must not stop with suspended connections */
     for (size_t i = 0; i < server->listener_count; i++) {
         stop_listener(&server->listeners[i]);
@@ -287,7 +306,10 @@ void server_close(struct server *server, int64_t drain_ms)
 
 void server_status(struct server *server, struct server_status *out)
 {
-    struct request_pool *urgent = server->urgent_pool;
+    size_t queued = 0;
+    for (size_t i = 0; i < ARRAY_LEN(server->pools); i++) {
+        queued += server->pools[i] != NULL ? request_pool_waiting(server->pools[i]) : 0;
+    }
     *out = (struct server_status){
         .connections = atomic_load(&server->connections),
         .requests = atomic_load(&server->requests),
@@ -297,8 +319,7 @@ void server_status(struct server *server, struct server_status *out)
         .refused_address = atomic_load(&server->refused_address),
         .refused_descriptors = atomic_load(&server->refused_descriptors),
         .timed_out = reaper_count(server->reaper),
-        .queued = request_pool_waiting(server->pool) +
-                  (urgent != NULL ? request_pool_waiting(urgent) : 0),
+        .queued = queued,
     };
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i].tls != NULL) {

@@ -21,6 +21,7 @@ target_sources(hsmgate_gateway PRIVATE
   exchange.c
   http_shape.c
   limits.c
+  lane.c
   linger.c
   listen_socket.c
   parking.c

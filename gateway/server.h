@@ -6,8 +6,10 @@
 
 #include "gateway/config.h"
 #include "gateway/exchange.h"
+#include "gateway/lane.h"
 
-#define SERVER_URGENT_THREADS 4
+#define SERVER_URGENT_THREADS  4
+#define SERVER_GENERAL_THREADS 32
 
 struct server;
 
@@ -26,10 +28,12 @@ struct server_config {
     const char *socket_path;          /* the local socket, or NULL */
     unsigned connections_per_address; /* 0: no limit; not for the local socket */
     unsigned io_threads;
-    unsigned request_threads;
-    /* What must not wait behind other requests: it gets SERVER_URGENT_THREADS threads of its own.
-     * Only path and method are looked at, in an I/O thread. NULL: nothing. */
-    bool (*urgent)(const struct request *request);
+    unsigned request_threads; /* requests at work at a time: of LANE_DATA, and of LANE_GENERAL up to
+                                 SERVER_GENERAL_THREADS */
+    unsigned data_threads;    /* share the requests of LANE_DATA; they run as fibers */
+    /* Which threads run a request; only method, path and headers are looked at, in an I/O thread.
+     * LANE_URGENT has SERVER_URGENT_THREADS of its own. NULL: LANE_GENERAL for all. */
+    enum lane (*lane)(const struct request *request);
     server_refuser *refuse; /* NULL: problem_reply; gets the handler's context */
     unsigned connections_max;
     size_t spare_descriptors; /* that connections leave to everything else */

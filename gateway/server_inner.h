@@ -43,9 +43,8 @@ struct server {
     char *socket_path; /* or NULL */
     size_t body_max;
     int64_t request_ms;
-    struct request_pool *pool;
-    struct request_pool *urgent_pool; /* NULL: nothing is urgent */
-    bool (*urgent)(const struct request *request);
+    struct request_pool *pools[LANE_COUNT]; /* NULL: the general one is for all */
+    enum lane (*lane)(const struct request *request);
     server_refuser *refuse; /* or NULL */
     void *context;          /* its own, and the handler's */
     struct reaper *reaper;

@@ -249,9 +249,8 @@ static enum MHD_Result hand_over(struct inbound *inbound)
     request->arrived_ns = clock_mono_ns();
     request->deadline_ns = clock_deadline(server->request_ms);
     MHD_suspend_connection(inbound->mhd);
-    bool urgent = server->urgent_pool != NULL && server->urgent(request);
-    struct request_pool *pool = urgent ? server->urgent_pool : server->pool;
-    if (request_pool_submit(pool, &inbound->exchange)) {
+    enum lane lane = server->lane != NULL ? server->lane(request) : LANE_GENERAL;
+    if (request_pool_submit(server->pools[lane], &inbound->exchange)) {
         atomic_fetch_add(&server->requests, 1);
     } else {
         server_refuse_overload(&inbound->exchange);

@@ -3,6 +3,8 @@
  * request can meet a part that is gone. */
 #include "gateway/service.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -20,12 +22,13 @@
 #include "gateway/token_starter.h"
 #include "gateway/witness.h"
 
-#define AUDIT_QUEUE_MAX   8192
-#define REQUEST_QUEUE_MAX 1024
-#define BODY_MAX          ((size_t)1 << 20)
-#define SPARE_DESCRIPTORS 64
-#define DRAINED_MS        1000 /* server_close after a successful drain */
-#define EVENTS_MS         2000 /* for the last events */
+#define AUDIT_QUEUE_MAX            8192
+#define REQUEST_QUEUE_MAX          1024
+#define BODY_MAX                   ((size_t)1 << 20)
+#define SPARE_DESCRIPTORS          64
+#define PROCESSORS_PER_DATA_THREAD 4
+#define DRAINED_MS                 1000 /* server_close after a successful drain */
+#define EVENTS_MS                  2000 /* for the last events */
 
 struct service {
     struct gateway gateway;
@@ -296,6 +299,16 @@ static size_t spare_descriptors(const struct config *config)
     return spare;
 }
 
+/* They only compute: on a small machine a second one takes from the first, and from the tokens'
+ * workers, what it has itself. */
+static unsigned data_threads(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > PROCESSORS_PER_DATA_THREAD
+               ? (unsigned)processors / PROCESSORS_PER_DATA_THREAD
+               : 1;
+}
+
 struct err service_serve(struct service *service)
 {
     const struct config *config = service->gateway.config;
@@ -306,7 +319,8 @@ struct err service_serve(struct service *service)
                                    .socket_path = config->socket_path,
                                    .io_threads = config->io_threads,
                                    .request_threads = config->request_threads,
-                                   .urgent = dialect_is_urgent,
+                                   .data_threads = data_threads(),
+                                   .lane = lane_of,
                                    .refuse = dialect_refuse,
                                    .connections_max = config->connections_max,
                                    .spare_descriptors = spare_descriptors(config),

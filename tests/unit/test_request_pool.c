@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "base/sync_gate.h"
 #include "gateway/request_pool.h"
 
 #define COUNT 8
@@ -235,6 +236,86 @@ static void test_close_of_nothing(void **state)
     request_pool_close(NULL);
 }
 
+/* A handler that waits where fibers may: for the gate of its exchange. */
+struct crossing {
+    struct exchange exchange;
+    struct sync_gate gate;
+};
+
+static void cross(void *context, struct exchange *exchange)
+{
+    struct log *log = context;
+    struct crossing *crossing =
+        (struct crossing *)((char *)exchange - offsetof(struct crossing, exchange));
+    sync_lock(&log->mutex);
+    log->count++;
+    sync_wake_all(&log->changed);
+    sync_unlock(&log->mutex);
+    assert_true(sync_gate_wait(&crossing->gate, clock_deadline(60000)));
+    sync_lock(&log->mutex);
+    log->seen[log->refused_count++] = exchange;
+    sync_unlock(&log->mutex);
+}
+
+/* One thread has as many at work as it has fibers; the next one waits, and goes on when one of them
+ * is done. */
+static void test_fibers_share_a_thread(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    struct crossing crossings[COUNT] = {0};
+    sync_init(&log.mutex, &log.changed);
+    the_log = &log;
+    struct request_pool_config config = {.threads = 1,
+                                         .fibers = COUNT / 2,
+                                         .queue_max = COUNT,
+                                         .wait_ms = 30000,
+                                         .handler = cross,
+                                         .refuse = refuse,
+                                         .context = &log};
+    struct request_pool *pool = request_pool_open(&config);
+    for (size_t i = 0; i < COUNT; i++) {
+        crossings[i].exchange.request.arrived_ns = clock_mono_ns();
+        assert_true(request_pool_submit(pool, &crossings[i].exchange));
+    }
+    wait_count(&log, COUNT / 2);
+    assert_int_equal(request_pool_waiting(pool), COUNT / 2);
+    for (size_t i = 0; i < COUNT / 2; i++) {
+        sync_gate_open(&crossings[COUNT / 2 - 1 - i].gate);
+        wait_count(&log, COUNT / 2 + i + 1);
+    }
+    for (size_t i = COUNT / 2; i < COUNT; i++) {
+        sync_gate_open(&crossings[i].gate);
+    }
+    request_pool_close(pool);
+    assert_int_equal(log.count, COUNT);
+    assert_int_equal(log.refused_count, COUNT); /* here: those that are done */
+    assert_ptr_equal(log.seen[0], &crossings[COUNT / 2 - 1].exchange);
+    sync_destroy(&log.mutex, &log.changed);
+}
+
+static void test_several_crews(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < 50; round++) {
+        struct log log = {0};
+        struct crossing crossings[COUNT] = {0};
+        sync_init(&log.mutex, &log.changed);
+        struct request_pool_config config = {
+            .threads = 3, .fibers = COUNT, .queue_max = COUNT, .handler = cross, .context = &log};
+        struct request_pool *pool = request_pool_open(&config);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_true(request_pool_submit(pool, &crossings[i].exchange));
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            sync_gate_open(&crossings[i].gate); /* from here, begun or not */
+        }
+        request_pool_close(pool);
+        assert_int_equal(log.refused_count, COUNT);
+        sync_destroy(&log.mutex, &log.changed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +327,8 @@ int main(void)
         cmocka_unit_test(test_newest_first),
         cmocka_unit_test(test_close_runs_all),
         cmocka_unit_test(test_close_of_nothing),
+        cmocka_unit_test(test_fibers_share_a_thread),
+        cmocka_unit_test(test_several_crews),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,9 +158,9 @@ static void test_full_queue_refuses_at_once(void **state)
     fixture_close(fixture);
 }
 
-static bool is_urgent(const struct request *request)
+static enum lane lane_by_path(const struct request *request)
 {
-    return span_is(request->path, "/urgent");
+    return span_is(request->path, "/urgent") ? LANE_URGENT : LANE_GENERAL;
 }
 
 /* Every thread is held and the queue is full: what is urgent is answered all the same. */
@@ -170,7 +170,8 @@ static void test_urgent_requests_pass_by(void **state)
     struct server_config config = usual_config();
     config.request_threads = 1;
     config.queue_max = 1;
-    config.urgent = is_urgent;
+    config.lane = lane_by_path;
+    config.data_threads = 1;
     struct fixture *fixture = fixture_open(&config);
     int running = dial(fixture);
     send_text(running, "GET /hold HTTP/1.1\r\n" CLOSE "\r\n");
