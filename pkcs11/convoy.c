@@ -5,10 +5,11 @@
  * itself, as an HSM does, is kept busy by its sessions: there each call has a frame of its own.
  * Which of the two it is, the worker's share of processor time tells.
  *
- * Nobody waits for long: a frame takes no more than WORK_NS of work along, and who was not taken in
- * PATIENCE_NS goes alone. Calls that are large, or short of time, never wait: so a shared frame has
- * all the time that a token may take, and never is too large. The mutex is not held while a frame
- * travels; a ride that travels or has arrived belongs to its frame's leader until its gate opens.
+ * Nobody waits for long: a frame takes no more than WORK_NS of work along, or when many wait a part
+ * of them, up to WORK_MAX_NS; and who was not taken in PATIENCE_NS goes alone. Calls that are
+ * large, or short of time, never wait: so a shared frame has all the time that a token may take,
+ * and never is too large. The mutex is not held while a frame travels; a ride that travels or has
+ * arrived belongs to its frame's leader until its gate opens.
  */
 #include "pkcs11/convoy.h"
 
@@ -19,8 +20,11 @@
 
 #include "base/banned.h"
 
-#define WORK_NS     INT64_C(1000000)
-#define PATIENCE_NS INT64_C(10000000)
+#define WORK_NS     INT64_C(2000000)
+#define WORK_MAX_NS INT64_C(16000000)
+#define LINE_PARTS  4
+#define PATIENCE_NS INT64_C(50000000)
+#define QUICK_NS    INT64_C(200000)
 #define QUEUE_NS    INT64_C(500000000) /* of work may wait */
 #define FRAME_MAX   64                 /* items of a frame that several calls share */
 #define ITEMS_MAX   16                 /* of a call that travels with others */
@@ -68,6 +72,13 @@ static bool is_local(const struct convoy *convoy)
     return convoy->share_k >= LOCAL_SHARE * K;
 }
 
+/* Quick items cost the front about what they cost the token: then one processor is the front's. */
+static unsigned frames_limit(const struct convoy *convoy)
+{
+    return convoy->item_ns < QUICK_NS && convoy->frames_max > 1 ? convoy->frames_max - 1
+                                                                : convoy->frames_max;
+}
+
 /* How many items fit into so much time; at least one. */
 static size_t items_in(const struct convoy *convoy, int64_t ns)
 {
@@ -92,6 +103,7 @@ static void join(struct convoy *convoy, struct ride *ride)
         convoy->last->next = ride;
     }
     convoy->last = ride;
+    ride->patience_ns = convoy->patience_ns + convoy->waiting * convoy->item_ns;
     convoy->waiting++;
     ride->place = RIDE_WAITS;
 }
@@ -121,11 +133,20 @@ static void take_impatient(struct convoy *convoy, struct ride *ride)
     convoy->frames++;
 }
 
+/* Items that one frame takes: little work, or a part of what stands in line, which waits anyway. */
+static size_t frame_room(const struct convoy *convoy)
+{
+    size_t little = items_in(convoy, WORK_NS);
+    size_t most = items_in(convoy, WORK_MAX_NS);
+    size_t part = convoy->waiting / LINE_PARTS;
+    size_t room = part < little ? little : part < most ? part : most;
+    return room < FRAME_MAX ? room : FRAME_MAX;
+}
+
 /* Takes along, behind the leader, those that wait for the same operation. */
 static void take_along(struct convoy *convoy, struct ride *leader)
 {
-    size_t room = items_in(convoy, WORK_NS);
-    room = room < FRAME_MAX ? room : FRAME_MAX;
+    size_t room = frame_room(convoy);
     size_t taken = leader->count;
     struct ride *last = leader;
     struct ride *before = NULL;
@@ -147,7 +168,7 @@ static void take_along(struct convoy *convoy, struct ride *leader)
 /* Who leads the next frame, or NULL. */
 static struct ride *next_leader(struct convoy *convoy)
 {
-    if (convoy->first == NULL || convoy->frames > convoy->frames_max) {
+    if (convoy->first == NULL || convoy->frames > frames_limit(convoy)) {
         convoy->frames--;
         return NULL;
     }
@@ -158,18 +179,20 @@ static struct ride *next_leader(struct convoy *convoy)
 
 /* --- a ride --- */
 
+/* Some may wait whatever an item took lately: a mended login makes a few of them slow. */
 static bool is_full(const struct convoy *convoy)
 {
     unsigned calls = convoy->waiting + convoy->frames;
-    return convoy->waiting >= items_in(convoy, QUEUE_NS) * convoy->frames_max ||
-           (convoy->calls_max > 0 && calls >= convoy->calls_max);
+    bool stands = convoy->waiting >= convoy->waiting_min &&
+                  convoy->waiting >= items_in(convoy, QUEUE_NS) * convoy->frames_max;
+    return stands || (convoy->calls_max > 0 && calls >= convoy->calls_max);
 }
 
 /* Leads, waits, or may not even wait. */
 static struct err board(struct convoy *convoy, struct ride *ride, bool *out_waits)
 {
     sync_lock(&convoy->mutex);
-    bool free = convoy->frames < convoy->frames_max && convoy->first == NULL;
+    bool free = convoy->frames < frames_limit(convoy) && convoy->first == NULL;
     bool full = !free && is_full(convoy);
     if (free) {
         ride->place = RIDE_LEADS;
@@ -186,7 +209,7 @@ static struct err board(struct convoy *convoy, struct ride *ride, bool *out_wait
 /* Until it was taken to the token, or has to lead. */
 static void wait_for_others(struct convoy *convoy, struct ride *ride)
 {
-    if (sync_gate_wait(&ride->called, clock_mono_ns() + convoy->patience_ns)) {
+    if (sync_gate_wait(&ride->called, clock_mono_ns() + ride->patience_ns)) {
         return;
     }
     sync_lock(&convoy->mutex);

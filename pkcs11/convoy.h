@@ -16,6 +16,7 @@ struct ride {
     struct err err; /* of the call as a whole, when it is over */
     /* convoy.c's own */
     struct ride *next;
+    int64_t patience_ns;
     bool impatient; /* takes nobody along: what it waited for may hang */
     enum ride_place { RIDE_WAITS, RIDE_TRAVELS, RIDE_LEADS } place; /* under the mutex */
     struct sync_gate called;
@@ -37,9 +38,11 @@ struct convoy {
     convoy_driver *drive;
     void *arg;
     int64_t operation_ns;  /* what a call must have left of its time to travel with others */
-    int64_t patience_ns;   /* how long one waits for others to take it along */
+    int64_t patience_ns;   /* how long one waits for others to take it along, and for what stands
+                              before it */
     unsigned frames_max;   /* under way at once, but for those of impatient calls */
     unsigned calls_max;    /* waiting and under way; 0: no limit */
+    unsigned waiting_min;  /* so many may wait, however slow the token seems */
     pthread_mutex_t mutex; /* guards the rest */
     struct ride *first;
     struct ride *last;

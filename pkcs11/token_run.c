@@ -135,6 +135,7 @@ void token_run_open(struct token *token)
     convoy_init(&token->convoy, drive, token);
     token->convoy.operation_ns = config->operation_ms * 1000000;
     token->convoy.calls_max = config->calls_max;
+    token->convoy.waiting_min = config->channels; /* as for calls that go alone */
     if (token->convoy.frames_max > config->channels) {
         token->convoy.frames_max = config->channels;
     }

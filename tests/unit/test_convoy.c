@@ -193,14 +193,14 @@ static void operations_do_not_mix(void **state)
     road_close(&road);
 }
 
-/* A frame takes a millisecond of work along. */
+/* A frame takes two milliseconds of work along. */
 static void a_frame_is_short(void **state)
 {
     (void)state;
     struct road road;
     struct caller callers[6];
     road_open(&road, 1);
-    road.convoy.item_ns = 400000;
+    road.convoy.item_ns = 800000;
     hold(&road, 1);
     start(&road, &callers[0], TOKEN_SIGN, 1);
     await_frames(&road, 1);
@@ -219,12 +219,38 @@ static void a_frame_is_short(void **state)
     road_close(&road);
 }
 
+/* Of a long line a frame takes a fourth, however long its work. */
+static void a_long_line_fills_frames(void **state)
+{
+    (void)state;
+    struct road road;
+    struct caller callers[13];
+    road_open(&road, 1);
+    road.convoy.item_ns = 1500000;
+    hold(&road, 1);
+    start(&road, &callers[0], TOKEN_SIGN, 1);
+    await_frames(&road, 1);
+    for (size_t i = 1; i < 13; i++) {
+        start(&road, &callers[i], TOKEN_SIGN, i + 1);
+    }
+    await_waiting(&road, 12);
+    hold(&road, 0);
+    for (size_t i = 0; i < 13; i++) {
+        end(&callers[i]);
+    }
+    assert_int_equal(road.rides[1], 2); /* 11 behind the one that leads */
+    assert_int_equal(road.rides[2], 2);
+    assert_int_equal(road.rides[3], 1); /* 7 */
+    road_close(&road);
+}
+
 static void as_many_frames_as_processors(void **state)
 {
     (void)state;
     struct road road;
     struct caller callers[3];
     road_open(&road, 2);
+    road.convoy.item_ns = 300000;
     hold(&road, 2);
     start(&road, &callers[0], TOKEN_SIGN, 1);
     start(&road, &callers[1], TOKEN_SIGN, 2);
@@ -236,6 +262,27 @@ static void as_many_frames_as_processors(void **state)
         end(&callers[i]);
     }
     assert_int_equal(road.frames, 3);
+    road_close(&road);
+}
+
+static void quick_items_leave_a_processor(void **state)
+{
+    (void)state;
+    struct road road;
+    struct caller callers[3];
+    road_open(&road, 2);
+    hold(&road, 1);
+    start(&road, &callers[0], TOKEN_SIGN, 1);
+    await_frames(&road, 1);
+    start(&road, &callers[1], TOKEN_SIGN, 2);
+    start(&road, &callers[2], TOKEN_SIGN, 3);
+    await_waiting(&road, 2);
+    hold(&road, 0);
+    for (size_t i = 0; i < 3; i++) {
+        end(&callers[i]);
+    }
+    assert_int_equal(road.frames, 2);
+    assert_int_equal(road.rides[1], 2);
     road_close(&road);
 }
 
@@ -318,6 +365,33 @@ static void too_many_may_not_wait(void **state)
     hold(&road, 0);
     end(&first);
     end(&second);
+    road_close(&road);
+}
+
+/* A line that would take longer than anybody should wait takes nobody more; but some may wait,
+ * whatever the pace. */
+static void a_slow_line_is_full(void **state)
+{
+    (void)state;
+    struct road road;
+    struct caller callers[5];
+    road_open(&road, 1);
+    road.convoy.item_ns = 300000000; /* one fits into half a second */
+    road.convoy.waiting_min = 3;
+    hold(&road, 1);
+    start(&road, &callers[0], TOKEN_SIGN, 1);
+    await_frames(&road, 1);
+    for (size_t i = 1; i < 4; i++) {
+        start(&road, &callers[i], TOKEN_SIGN, i + 1);
+    }
+    await_waiting(&road, 3);
+    start(&road, &callers[4], TOKEN_SIGN, 5);
+    assert_int_equal(pthread_join(callers[4].thread, NULL), 0);
+    assert_int_equal(callers[4].err.code, ERR_OVERLOADED);
+    hold(&road, 0);
+    for (size_t i = 0; i < 4; i++) {
+        end(&callers[i]);
+    }
     road_close(&road);
 }
 
@@ -412,10 +486,13 @@ int main(void)
         cmocka_unit_test(who_waits_travels_together),
         cmocka_unit_test(operations_do_not_mix),
         cmocka_unit_test(a_frame_is_short),
+        cmocka_unit_test(a_long_line_fills_frames),
         cmocka_unit_test(as_many_frames_as_processors),
+        cmocka_unit_test(quick_items_leave_a_processor),
         cmocka_unit_test(some_go_alone),
         cmocka_unit_test(impatience_ends_a_wait),
         cmocka_unit_test(too_many_may_not_wait),
+        cmocka_unit_test(a_slow_line_is_full),
         cmocka_unit_test(what_it_learns),
         cmocka_unit_test(nobody_is_forgotten),
         cmocka_unit_test(nobody_is_forgotten_in_a_hurry),
