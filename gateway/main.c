@@ -8,6 +8,7 @@
  * SIGTERM and SIGINT drain for up to ten seconds. No secret is ever in the arguments. */
 #include <argp.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -180,6 +181,7 @@ static void start_failpoints(void)
 static void prepare_process(sigset_t *out_signals)
 {
     secret_harden_process();
+    (void)mallopt(M_ARENA_MAX, 2); /* with one for each thread, each keeps what it once needed */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a full disk: the write says so */
     sigemptyset(out_signals);

@@ -11,7 +11,7 @@
 
 #include "base/banned.h"
 
-#define KEEP_MAX    ((size_t)64 << 10) /* of each buffer, between calls */
+#define KEEP_MAX    ((size_t)32 << 10) /* of each buffer, between calls */
 #define TRANSFER_MS 3000               /* a frame that has begun is through by then */
 
 void channel_init(struct channel *channel)
