@@ -69,6 +69,13 @@ static bool header_is_tight(const struct http_header *header)
     return is_token(header->name) && is_field_value(header->value);
 }
 
+/* The library leaves CR LF as two NULs. Of NUL and another byte before LF it would leave that byte:
+ * the value ends at the NUL, and the line two bytes later may be the next. */
+static bool behind_line_end(const uint8_t *next)
+{
+    return next[-2] == '\0' && next[-1] == '\0';
+}
+
 struct err http_shape_audit(const struct http_head *head)
 {
     ENSURE(head->size <= HTTP_HEAD_MAX, ERR_TOO_LARGE, "request line and headers are over %d bytes",
@@ -82,12 +89,12 @@ struct err http_shape_audit(const struct http_head *head)
     const uint8_t *next = (const uint8_t *)head->version + strlen(head->version) + 2;
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];
-        ENSURE(header->name.data == next && header_is_tight(header), ERR_INVALID_HTTP,
-               "a header line is malformed");
+        ENSURE(header->name.data == next && behind_line_end(next) && header_is_tight(header),
+               ERR_INVALID_HTTP, "a header line is malformed");
         next = header->value.data + header->value.len + 2;
     }
-    ENSURE((uintptr_t)next + 2 == (uintptr_t)head->method + head->size && next[0] == '\0' &&
-               next[1] == '\0', /* as the library leaves CR LF */
+    ENSURE((uintptr_t)next + 2 == (uintptr_t)head->method + head->size && behind_line_end(next) &&
+               behind_line_end(next + 2),
            ERR_INVALID_HTTP, "the header block is malformed");
     return err_ok();
 }

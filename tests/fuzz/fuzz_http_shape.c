@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Ends the piece at `at` with the first of `marks`, which becomes NUL; NULL at the end. */
+/* Ends the piece at `at` with the first of `marks`, which becomes NUL, and gives its place. */
 static char *end_piece(char *at, const char *marks)
 {
     char *end = at != NULL ? strpbrk(at, marks) : NULL;
@@ -20,43 +20,63 @@ static char *end_piece(char *at, const char *marks)
     return end;
 }
 
-static char *after(char *end, size_t skip)
+/* NUL over the CR LF or LF that ends a line; the next one, or NULL. */
+static char *end_line(char *line, const char *limit)
 {
-    return end != NULL && strnlen(end + 1, skip) == skip ? end + 1 + skip : NULL;
+    char *end = line != NULL ? memchr(line, '\n', (size_t)(limit - line)) : NULL;
+    if (end == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    if (end > line && end[-1] == '\r') {
+        end[-1] = '\0';
+    }
+    return end + 1;
 }
 
-/* As a lenient library does: CR LF or LF, any blanks around values. */
-static bool split(char *block, size_t size, struct http_head *head)
+static bool split_request_line(char *block, const char *limit, struct http_head *head, char **out)
 {
-    head->method = block;
-    head->size = size;
-    char *target = after(end_piece(block, " "), 0);
-    char *version = after(end_piece(target, " "), 0);
-    char *line = after(end_piece(version, "\r\n"), 1);
-    if (line == NULL) {
+    char *next = end_line(block, limit);
+    char *target = next != NULL ? end_piece(block, " ") : NULL;
+    char *version = target != NULL ? end_piece(target + 1, " ") : NULL;
+    if (version == NULL) {
         return false;
     }
-    head->target = target;
-    head->target_len = strlen(target);
-    head->version = version;
-    while (line != NULL && *line != '\0' && *line != '\r') {
-        char *end = end_piece(line, "\r\n");
-        char *value = after(end_piece(line, ":"), 0);
-        if (end == NULL || value == NULL) {
+    head->method = block;
+    head->target = target + 1;
+    head->target_len = strlen(target + 1);
+    head->version = version + 1;
+    *out = next;
+    return true;
+}
+
+/* As the lenient library does: CR LF or LF, any blanks before values, the end at a line that begins
+ * with NUL, be it written over a colon. */
+static bool split(char *block, size_t size, struct http_head *head)
+{
+    char *line = NULL;
+    const char *limit = block + size;
+    if (!split_request_line(block, limit, head, &line)) {
+        return false;
+    }
+    for (char *next = end_line(line, limit); next != NULL; next = end_line(line, limit)) {
+        char *colon = end_piece(line, ":");
+        if (line[0] == '\0') {
+            head->size = (size_t)(next - block);
+            return true;
+        }
+        if (colon == NULL) {
             return false;
         }
-        value += strspn(value, " \t");
+        char *value = colon + 1 + strspn(colon + 1, " \t");
         if (head->header_count < HTTP_HEADERS_MAX) {
             head->headers[head->header_count] =
                 (struct http_header){span_of(line, strlen(line)), span_of(value, strlen(value))};
         }
         head->header_count++;
-        line = after(end, 1);
+        line = next;
     }
-    if (line != NULL && strncmp(line, "\r\n", 2) == 0) {
-        line[0] = line[1] = '\0';
-    }
-    return true;
+    return false;
 }
 
 /* Pieces anywhere inside of the block, by pairs of input bytes. */
@@ -85,6 +105,22 @@ static void check_passed(const struct http_head *head)
         assert(header->value.len == 0 ||
                (memchr(header->value.data, '\n', header->value.len) == NULL &&
                 memchr(header->value.data, '\0', header->value.len) == NULL));
+    }
+}
+
+/* No byte of the block is beside the pieces but NULs, and blanks before values. */
+static void check_whole(char *block, const struct http_head *head)
+{
+    memset(block, 0, strlen(head->method));
+    memset(block + (head->target - block), 0, head->target_len);
+    memset(block + (head->version - block), 0, strlen(head->version));
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct span name = head->headers[i].name, value = head->headers[i].value;
+        memset(block + ((const char *)name.data - block), 0, name.len);
+        memset(block + ((const char *)value.data - block), 0, value.len);
+    }
+    for (size_t i = 0; i < head->size; i++) {
+        assert(block[i] == '\0' || block[i] == ' ' || block[i] == '\t');
     }
 }
 
@@ -117,7 +153,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!split(block, size - skip, &head)) {
         return 0;
     }
-    if (http_shape_audit(&head).code == ERR_OK) {
+    bool passed = http_shape_audit(&head).code == ERR_OK;
+    if (passed) {
         check_passed(&head);
     }
     struct http_fields fields;
@@ -129,5 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(known.code == ERR_OK || known.code == ERR_METHOD_NOT_ALLOWED);
     (void)http_shape_request_id(fields.value[HTTP_REQUEST_ID]);
     (void)http_shape_traceparent(fields.value[HTTP_TRACEPARENT]);
+    if (passed) {
+        check_whole(block, &head);
+    }
     return 0;
 }

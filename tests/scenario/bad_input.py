@@ -187,6 +187,7 @@ def test_jwt_rules(gateway):
     ("huge length", b"Content-Length: 18446744073709551615\r\n"), ("negative length", b"Content-Length: -1\r\n"), ("plus length", b"Content-Length: +4\r\n"),
     ("fold", b"X-A: b\r\n c\r\n"), ("smuggled fold", b"Transfer-: chunked\r\n Encoding: x\r\n"), ("blank before colon", b"Content-Length : 4\r\n"),
     ("nul in value", b"X-A: a\0b\r\n"), ("bare lf", b"X-A: a\nX-B: c\r\n"), ("odd expectation", b"Expect: 200-maybe\r\n"), ("control in value", b"X-A: a\x01b\r\n"),
+    ("line of a colon", b":\r\n"), ("line of nul", b"\0\r\n"), ("nul before the line's end", b"X-A: a\0\r\n"), ("nul and a byte at the end of all", b"X-A: a\0x\n\n"),
 ])
 def test_header_shapes_are_refused_and_the_connection_closed(gateway, title, data):
     follow = b"GET /healthz HTTP/1.1\r\nHost: smuggled\r\n\r\n"

@@ -21,7 +21,7 @@ static struct http_head split(char *block)
     *at++ = '\0';
     head.version = at;
     at = strchr(at, '\r');
-    *at = '\0';
+    at[0] = at[1] = '\0';
     at += 2;
     while (*at != '\r') {
         char *colon = strchr(at, ':');
@@ -30,7 +30,7 @@ static struct http_head split(char *block)
         head.headers[head.header_count++] = (struct http_header){
             span_of(at, (size_t)(colon - at)), span_of(value, (size_t)(end - value))};
         *colon = '\0';
-        *end = '\0';
+        end[0] = end[1] = '\0';
         at = end + 2;
     }
     at[0] = at[1] = '\0';
@@ -44,6 +44,26 @@ static void test_good_block_passes(void **state)
     (void)state;
     char block[] = GOOD;
     struct http_head head = split(block);
+    assert_int_equal(http_shape_audit(&head).code, ERR_OK);
+}
+
+/* NUL x LF: the value ends at the NUL, and x would be where the line's LF belongs. */
+static void test_every_line_end_is_seen(void **state)
+{
+    (void)state;
+    char block[] = GOOD;
+    const struct http_head head = split(block);
+    for (size_t i = 0; i < head.header_count; i++) {
+        struct span value = head.headers[i].value;
+        char *end = block + ((const char *)value.data - block) + value.len;
+        end[1] = 'x';
+        assert_int_equal(http_shape_audit(&head).code, ERR_INVALID_HTTP);
+        end[1] = '\0';
+    }
+    char *end = strchr(block + (head.version - block), '\0');
+    end[1] = 'x';
+    assert_int_equal(http_shape_audit(&head).code, ERR_INVALID_HTTP);
+    end[1] = '\0';
     assert_int_equal(http_shape_audit(&head).code, ERR_OK);
 }
 
@@ -260,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_block_passes),
+        cmocka_unit_test(test_every_line_end_is_seen),
         cmocka_unit_test(test_every_moved_piece_is_found),
         cmocka_unit_test(test_odd_bytes_are_found),
         cmocka_unit_test(test_block_limits),

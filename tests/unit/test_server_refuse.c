@@ -110,6 +110,30 @@ static void test_nul_in_headers(void **state)
     assert_lacks(answer, "smuggled");
 }
 
+/* What the library takes for the end of the headers (a line that begins with NUL, or a colon behind
+ * the first line) counts as one only with the bytes of CR LF CR LF. */
+static void test_odd_ends_of_headers(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } ends[] = {
+        {"\n\n", 2},           {"\n:\n", 3},      {"\n: \n", 4},        {"\r\n:\r\n", 5},
+        {"\r\n:h\r\n", 6},     {"\0\r\n", 3},     {"\0\r\n\r\n", 5},    {"\r\n\0\r\n", 5},
+        {"\r\n\0a: b\r\n", 9}, {"\r\n\0\0\n", 5}, {"\r\n \r\n\r\n", 7}, {"\0x\n\n", 4},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        int fd = dial(*state);
+        send_text(fd, "GET /first HTTP/1.1\r\nHost: h");
+        (void)send_bytes(fd, ends[i].bytes, ends[i].len);
+        send_text(fd, SMUGGLED);
+        CLEANUP(mem_free_at) char *answer = read_all(fd);
+        print_message("%zu: %.12s\n", i, answer);
+        assert_lacks(answer, "HTTP/1.1 200 ");
+        assert_int_equal(count_of(answer, "HTTP/1.1 400 "), 1);
+    }
+}
+
 static void test_methods_are_named(void **state)
 {
     CLEANUP(mem_free_at) char *answer = ask(*state, "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -199,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_shapes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nul_in_headers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_odd_ends_of_headers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_methods_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_odd_but_legal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_body_is_read_away, set_up, tear_down),
