@@ -63,24 +63,16 @@ static void start_connection(struct server_io *io, struct MHD_Connection *mhd,
     reaper_arm(server->reaper, &connection->deadline);
 }
 
-/* The library gives up a request whose query does not fit its memory, and no end comes for it. */
-static void forget(struct server *server, struct connection *connection)
-{
-    if (connection->begun != NULL) {
-        atomic_fetch_add(&server->refused_shape, 1);
-        mem_free(connection->begun);
-    }
-}
-
 static void end_connection(struct server *server, struct connection *connection)
 {
     reaper_disarm(server->reaper, &connection->deadline);
     if (connection->linger && !connection->deadline.reaped) {
         linger_add(server->linger, connection->deadline.fd);
     }
+    server_io_forget(connection);
     address_count_leave(server->addresses, connection->address);
     atomic_fetch_sub(&server->connections, 1);
-    forget(server, connection);
+    mem_free(connection->begun); /* one that the library gave up and tells no end of */
     tls_session_close(connection->tls);
     mem_free(connection);
 }

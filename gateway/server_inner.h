@@ -35,6 +35,7 @@ struct server_io {
     pthread_mutex_t mutex; /* guards woken */
     bool woken;
     struct bell bell;
+    struct connection *doubted; /* of the thread alone */
 };
 
 struct server {
@@ -79,6 +80,7 @@ struct connection {
     bool unknown;          /* local, but the kernel did not say whose: nothing is answered */
     bool linger;           /* refused with unread bytes */
     struct inbound *begun; /* its end has not come; or NULL */
+    struct connection *next_doubted;
     char source[SOURCE_MAX];
 };
 
@@ -102,6 +104,11 @@ struct inbound {
 void server_io_start(struct server_io *io);
 /* The connection goes on, in its own thread; it may be gone when this returns. Any thread. */
 void server_io_resume(struct connection *connection);
+/* The connection ends unless its request has come to an answer when the library returns; in its
+ * own thread. */
+void server_io_doubt(struct connection *connection);
+/* It ends. */
+void server_io_forget(struct connection *connection);
 /* After this it accepts no connection, and the listening descriptor is not the library's. */
 void server_io_quiesce(struct server_io *io);
 /* After quiescing, with no connection suspended. */

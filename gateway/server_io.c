@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -37,6 +38,35 @@ static void hear(struct server_io *io)
     sync_unlock(&io->mutex);
 }
 
+void server_io_doubt(struct connection *connection)
+{
+    connection->next_doubted = connection->io->doubted;
+    connection->io->doubted = connection;
+}
+
+void server_io_forget(struct connection *connection)
+{
+    struct connection **at = &connection->io->doubted;
+    while (*at != NULL && *at != connection) {
+        at = &(*at)->next_doubted;
+    }
+    if (*at != NULL) {
+        *at = connection->next_doubted;
+    }
+}
+
+/* The library lets go of a connection whose request it gave up only when it hears of it again. */
+static void hang_up(struct server_io *io)
+{
+    for (struct connection *at = io->doubted; at != NULL; at = at->next_doubted) {
+        if (at->begun != NULL && !at->begun->headers_seen) {
+            atomic_fetch_add(&io->listener->server->refused_shape, 1);
+            (void)shutdown(at->deadline.fd, SHUT_RDWR);
+        }
+    }
+    io->doubted = NULL;
+}
+
 static void *run_thread(void *arg)
 {
     struct server_io *io = arg;
@@ -46,6 +76,7 @@ static void *run_thread(void *arg)
         {.fd = io->bell.fd, .events = POLLIN}};
     while (!atomic_load(&io->stopping)) {
         (void)MHD_run(io->daemon);
+        hang_up(io);
         (void)poll(polled, ARRAY_LEN(polled), patience(io->daemon));
         if (polled[1].revents != 0) {
             hear(io);

@@ -8,8 +8,6 @@
  * may give a request up before, and then it goes with its connection. Spans of the request point
  * into the library's memory for this connection, which lives until end. What is refused here never
  * reaches a request thread, and its connection ends. */
-#include <sys/socket.h>
-
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
@@ -21,6 +19,13 @@
 #define SIGNATURE_QUERY "X-Amz-Signature="
 
 /* --- begin and end --- */
+
+/* Parameters have a place in the library's memory of this connection. Where that is too small, it
+ * gives the request up, and begins no other. None of these requests is served. */
+static bool may_be_too_large(struct span target)
+{
+    return !http_shape_parameters(target) || target.len > HTTP_HEAD_MAX / 2;
+}
 
 void *server_begin_request(void *context, const char *target, struct MHD_Connection *mhd)
 {
@@ -36,9 +41,9 @@ void *server_begin_request(void *context, const char *target, struct MHD_Connect
     inbound->target_at = target;
     inbound->target_len = len;
     memcpy(inbound->target, target, kept);
-    if (!http_shape_parameters(span_of(target, len))) {
+    if (may_be_too_large(span_of(target, len))) {
         /* what has come is refused where the library can; where it gives up, it would wait on */
-        (void)shutdown(inbound->connection->deadline.fd, SHUT_RD);
+        server_io_doubt(inbound->connection);
     }
     struct request *request = &inbound->exchange.request;
     request->local = io->listener->local;
