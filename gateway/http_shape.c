@@ -84,8 +84,8 @@ struct err http_shape_audit(const struct http_head *head)
            HTTP_HEADERS_MAX);
     ENSURE(head->target == head->method + strlen(head->method) + 1, ERR_INVALID_HTTP,
            "the request line is malformed");
-    ENSURE(head->version == head->target + head->target_len + 1, ERR_INVALID_HTTP,
-           "the request line is malformed");
+    ENSURE(head->version == head->target + head->target_len + 1 && head->version[-1] == '\0',
+           ERR_INVALID_HTTP, "the request line is malformed");
     const uint8_t *next = (const uint8_t *)head->version + strlen(head->version) + 2;
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];

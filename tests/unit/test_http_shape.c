@@ -81,6 +81,10 @@ static void test_every_moved_piece_is_found(void **state)
     bad = good;
     bad.size++;
     assert_int_equal(http_shape_audit(&bad).code, ERR_INVALID_HTTP);
+    char *behind_target = block + (good.target - block) + good.target_len;
+    *behind_target = 'x';
+    assert_int_equal(http_shape_audit(&good).code, ERR_INVALID_HTTP);
+    *behind_target = '\0';
     block[good.size - 2] = 'x'; /* NUL x LF: the library takes it for an empty line */
     assert_int_equal(http_shape_audit(&good).code, ERR_INVALID_HTTP);
     block[good.size - 2] = '\0';
