@@ -28,7 +28,7 @@ struct gateway {
     struct server *server;   /* NULL until it listens */
     struct issuers *issuers; /* whose JWTs name callers; NULL: none */
     struct access_keys *access_keys;
-    struct replay *replay;
+    struct replay *replay; /* NULL where no dialect is spoken whose requests are signed */
     struct limits *limits;
     struct witness *witness;           /* signs and copies checkpoints; NULL until it runs */
     struct quorum_watch *quorum_watch; /* NULL: no roster is pinned */

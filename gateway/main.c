@@ -26,7 +26,8 @@
 #include "gateway/tls_trust.h"
 
 #define DRAIN_MS       10000
-#define TOKENS_MS      15000 /* serving begins then, even without them */
+#define TIDY_US        UINT64_C(60000000) /* between two looks for free memory */
+#define TOKENS_MS      15000              /* serving begins then, even without them */
 #define DEV_TOKEN_MS   60000
 #define MESSAGE_MAX    65536
 #define DEFAULT_LISTEN "127.0.0.1:8200"
@@ -201,7 +202,7 @@ static void watch(const sigset_t *signals, struct service *service)
 {
     uint64_t watchdog_us = 0;
     bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
-    uint64_t pause_us = watched ? watchdog_us / 2 : UINT64_C(3600000000);
+    uint64_t pause_us = watched && watchdog_us / 2 < TIDY_US ? watchdog_us / 2 : TIDY_US;
     struct timespec pause = {.tv_sec = (time_t)(pause_us / 1000000),
                              .tv_nsec = (long)(pause_us % 1000000) * 1000};
     for (;;) {
@@ -217,6 +218,9 @@ static void watch(const sigset_t *signals, struct service *service)
         }
         if (watched) {
             (void)sd_notify(0, "WATCHDOG=1");
+        }
+        if (got < 0) {
+            (void)malloc_trim(0); /* what is free between what is in use goes back, too */
         }
     }
 }

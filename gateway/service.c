@@ -248,7 +248,8 @@ struct err service_open(const struct config *config, struct service **out)
     gateway->metrics = metrics_open();
     gateway->limits = limits_open(&config->limits);
     gateway->access_keys = access_keys_open();
-    gateway->replay = replay_open();
+    bool replays = config->aws.account != NULL || config->xks.prefix != NULL;
+    gateway->replay = replays ? replay_open() : NULL;
     TRY(open_store(gateway));
     TRY(open_audit(gateway));
     TRY(record_restored(gateway));

@@ -25,7 +25,10 @@ struct replay {
 
 struct replay *replay_open(void)
 {
-    struct replay *replay = mem_alloc(sizeof(*replay));
+    /* written to at once: its pages are taken now, and not one by one for as long as the gateway
+     * runs */
+    struct replay *replay = mem_room(sizeof(*replay));
+    memset(replay, 0, sizeof(*replay));
     sync_init(&replay->lock, NULL);
     return replay;
 }
