@@ -166,7 +166,7 @@ struct err op_whoami(struct call *call)
                   policy_is_administrator(&policy, span_text(call->principal)));
     json_begin_array(&writer, "grants");
     for (size_t i = 0; i < count; i++) {
-        grant_put(&writer, NULL, grants[i], call->now_ms);
+        grant_put_facts(&writer, NULL, grants[i], call->now_ms);
     }
     json_end_array(&writer);
     json_end_object(&writer);

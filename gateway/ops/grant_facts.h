@@ -31,8 +31,8 @@ MUST_USE struct err grant_check_end(const struct grant *grant, int64_t now);
 /* What a client may write, with the id. */
 void grant_put_content(struct json_writer *writer, const char *name, const struct grant *grant);
 /* That, and what the gateway knows of it: dates, last use, whether it has expired. */
-void grant_put(struct json_writer *writer, const char *name, const struct grant *grant,
-               int64_t now);
+void grant_put_facts(struct json_writer *writer, const char *name, const struct grant *grant,
+                     int64_t now);
 /* The members in which the content of the two differs, as an array of their names; how many. */
 size_t grant_put_difference(struct json_writer *writer, const char *name, const struct grant *a,
                             const struct grant *b);

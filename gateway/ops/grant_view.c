@@ -99,7 +99,8 @@ void grant_put_content(struct json_writer *writer, const char *name, const struc
     json_end_object(writer);
 }
 
-void grant_put(struct json_writer *writer, const char *name, const struct grant *grant, int64_t now)
+void grant_put_facts(struct json_writer *writer, const char *name, const struct grant *grant,
+                     int64_t now)
 {
     int64_t last = grant_last_used_at(grant);
     json_begin_object(writer, name);

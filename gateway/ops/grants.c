@@ -19,7 +19,7 @@ static struct err note_change(struct call *call, const struct grant *before,
 static struct err reply_grant(struct call *call, int status, const struct grant *grant)
 {
     struct json_writer writer = call_reply_json(call, status);
-    grant_put(&writer, NULL, grant, call->now_ms);
+    grant_put_facts(&writer, NULL, grant, call->now_ms);
     return json_finish(&writer);
 }
 

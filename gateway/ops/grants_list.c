@@ -73,7 +73,7 @@ struct err op_grant_list(struct call *call)
         }
         more = page.size == 0;
         if (!more) {
-            grant_put(&writer, NULL, grant, call->now_ms);
+            grant_put_facts(&writer, NULL, grant, call->now_ms);
             last = grant->id;
             page.size--;
         }
