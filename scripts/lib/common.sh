@@ -114,7 +114,7 @@ build_packages=(
 )
 run_packages=(softhsm2 openssl curl python3 python3-jwcrypto python3-cryptography)
 test_packages=(
-    libcmocka-dev clang clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev
+    libcmocka-dev mold clang clang-tidy clang-format cppcheck shellcheck mandoc libclang-rt-14-dev
     python3-pytest python3-jwt wrk python3-requests python3-yaml jose opensc sqlite3 faketime
     libnss3 openssh-client python3-boto3 python3-hvac awscli nodejs npm
 )
