@@ -11,6 +11,35 @@ step() {
     printf '\n==> [%4ds] %s\n' "$((SECONDS - started))" "$*"
 }
 
+# Runs beside the steps that follow, behind everything else: for what computes while they wait. What it prints comes out at join_beside.
+beside() {
+    beside_name=$1
+    shift
+    beside_log=$(mktemp)
+    # a process group to stop it by, but not a session: the kernel shares out by session first, and nice would count for nothing
+    set -m
+    nice -n 19 "$@" </dev/null >"$beside_log" 2>&1 &
+    beside_pid=$!
+    set +m
+}
+
+join_beside() {
+    local status=0
+    step "$beside_name (ran beside the steps above)"
+    wait "$beside_pid" || status=$?
+    beside_pid=""
+    cat "$beside_log"
+    rm -f "$beside_log"
+    return "$status"
+}
+
+stop_beside() {
+    if [ -n "${beside_pid:-}" ]; then
+        kill -- "-$beside_pid" 2>/dev/null || true
+        rm -f "$beside_log"
+    fi
+}
+
 say() {
     printf '    %s\n' "$*"
 }

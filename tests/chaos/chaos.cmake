@@ -19,3 +19,5 @@ hsmgate_scenario(chaos tampered threads)
 hsmgate_scenario(chaos hangups threads)
 hsmgate_scenario(chaos ending threads)
 hsmgate_scenario(chaos lying_module threads)
+
+hsmgate_long(200 chaos.kill_matrix chaos.break_glass_kills)

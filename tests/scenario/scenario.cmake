@@ -19,6 +19,11 @@ function(hsmgate_scenario folder name)
     FAIL_REGULAR_EXPRESSION "no tests ran;[0-9]+ skipped")
 endfunction()
 
+# The longest are started first, or a run ends waiting for one of them. In seconds, with the address sanitizer.
+function(hsmgate_long seconds)
+  set_property(TEST ${ARGN} PROPERTY COST ${seconds})
+endfunction()
+
 # hsmgate_stranger(KIND NAMES...): stories of tests/scenario once more, on another kind of token (tests/lib/tokens.py)
 function(hsmgate_stranger kind)
   foreach(name ${ARGN})
@@ -73,3 +78,5 @@ hsmgate_scenario(scenario overload threads)
 hsmgate_scenario(scenario soak threads)
 hsmgate_scenario(scenario redaction)
 hsmgate_scenario(scenario metrics)
+
+hsmgate_long(60 scenario.vault scenario.aws scenario.rewrap scenario.bit_flips scenario.attacks nss.any_token nss.main_job unit.test_verify)

@@ -13,6 +13,7 @@ endforeach()
 # Those with threads also run under the thread sanitizer.
 foreach(name backup bulk_run drill)
   set_property(TEST unit.test_cli_${name} APPEND PROPERTY LABELS threads)
+  add_dependencies(threads_tests test_cli_${name})
 endforeach()
 hsmgate_unit_test(test_grant_file hsmgate_cli)
 hsmgate_unit_test(test_grant_view hsmgate_cli)
