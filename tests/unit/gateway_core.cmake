@@ -3,7 +3,7 @@
 add_library(gateway_fixture OBJECT unit/gateway_fixture.c unit/gateway_fake_token.c)
 target_link_libraries(gateway_fixture PUBLIC hsmgate_gateway PkgConfig::CMOCKA PRIVATE PkgConfig::OPENSSL)
 
-foreach(name problem query policy policy_pattern routes openapi key_facts key_policy key_view)
+foreach(name adopt_facts problem query policy policy_pattern routes openapi key_facts key_policy key_view)
   hsmgate_unit_test(test_${name} hsmgate_gateway)
 endforeach()
 foreach(name pipeline keys moves plans backups public bearer_ops ops_grants system metrics)
