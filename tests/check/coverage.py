@@ -3,46 +3,37 @@
 
     tests/check/coverage.py BUILD_FOLDER      a folder of the preset `coverage`
 """
-import gzip
-import json
-import pathlib
 import subprocess
 import sys
 
-SOURCES = ["decision.c", "side.c", "verdict.c", "statement.c", "statement_field.c", "field_type.c", "field_bytes.c", "roster_json.c"]
+import gcov
+
+SOURCES = [f"quorum/{name}.c" for name in
+           ("decision", "side", "verdict", "statement", "statement_field", "field_type", "field_bytes", "roster_json")]
 TESTS = ["test_decision", "test_statement", "test_chain", "test_bundle", "test_roster"]
 
 
-def run(*words, **more):
-    return subprocess.run(words, check=True, **more)
-
-
-def measure(build):
-    """Counts of branches by source, from a run of the tests alone."""
-    objects = build / "quorum/CMakeFiles/hsmgate_quorum.dir"
-    for old in objects.rglob("*.gcda"):
-        old.unlink()
-    run("cmake", "--build", str(build), "--target", *TESTS, stdout=subprocess.DEVNULL)
+def measure(folder):
+    """What gcov says of each source, from a run of the tests alone."""
+    objects = folder / "quorum/CMakeFiles/hsmgate_quorum.dir"
+    gcov.build(folder, *TESTS)
+    gcov.forget(objects)
     for test in TESTS:
-        run(str(build / "bin" / test), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for source in SOURCES:
-        text = run("gcov", "--branch-counts", "--branch-probabilities", "--json-format", "--stdout", str(objects / f"{source}.gcno"), capture_output=True).stdout
-        document = json.loads(gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text)
-        yield source, next(f for f in document["files"] if f["file"].endswith(f"quorum/{source}"))
+        subprocess.run([str(folder / "bin" / test)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found = dict(gcov.counted(objects, "--branch-counts", "--branch-probabilities"))
+    return {source: found[source] for source in SOURCES}
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
     missing = 0
-    for source, file in measure(pathlib.Path(sys.argv[1]).resolve()):
+    for source, file in measure(gcov.build_folder(__doc__)).items():
         branches = [(line["line_number"], branch) for line in file["lines"] for branch in line["branches"] if not branch["throw"]]
         untaken = [number for number, branch in branches if branch["count"] == 0]
         if not branches:
-            sys.exit(f"coverage: nothing was measured of quorum/{source}")
-        print(f"quorum/{source}: {len(branches) - len(untaken)} of {len(branches)} branches")
+            sys.exit(f"coverage: nothing was measured of {source}")
+        print(f"{source}: {len(branches) - len(untaken)} of {len(branches)} branches")
         for number in sorted(set(untaken)):
-            print(f"quorum/{source}:{number}: a branch that no test takes")
+            print(f"{source}:{number}: a branch that no test takes")
         missing += len(untaken)
     sys.exit(1 if missing else 0)
 
