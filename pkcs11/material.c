@@ -65,8 +65,7 @@ static bool is_about_attributes(struct session *session, const struct template_s
     if (ckr == CKR_GENERAL_ERROR) {
         return subject->on_token && bears_nothing(session, subject->key);
     }
-    return ckr == CKR_ATTRIBUTE_TYPE_INVALID || ckr == CKR_ATTRIBUTE_VALUE_INVALID ||
-           ckr == CKR_ATTRIBUTE_READ_ONLY || ckr == CKR_TEMPLATE_INCONSISTENT;
+    return template_is_refused(ckr);
 }
 
 static struct ckr_verdict check(const struct session *session, const struct material *material,

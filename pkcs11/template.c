@@ -30,6 +30,7 @@ enum use {
     STRICT,  /* set and checked */
     RELAXED, /* likewise, but a token may not know it */
     RECENT,  /* likewise, and more tokens do not */
+    LOOSE,   /* likewise, where it was set: with a public key anybody can do this without a token */
     MADE     /* checked; the token sets it */
 };
 
@@ -57,13 +58,13 @@ static const struct row rows[] = {
     ROW(ALWAYS_SENSITIVE, SECRET | PRIVATE, ALWAYS, MADE),
     ROW(NEVER_EXTRACTABLE, SECRET | PRIVATE, ALWAYS, MADE),
     ROW(ENCRYPT, SECRET, ENCRYPT, STRICT),
-    ROW(ENCRYPT, PUBLIC, DECRYPT, STRICT),
+    ROW(ENCRYPT, PUBLIC, DECRYPT, LOOSE),
     ROW(DECRYPT, SECRET, ENCRYPT, STRICT),
     ROW(DECRYPT, PRIVATE, DECRYPT, STRICT),
     ROW(SIGN, SECRET, MAC, STRICT),
     ROW(SIGN, PRIVATE, SIGN, STRICT),
     ROW(VERIFY, SECRET, NEVER, STRICT),
-    ROW(VERIFY, PUBLIC, SIGN, STRICT),
+    ROW(VERIFY, PUBLIC, SIGN, LOOSE),
     ROW(WRAP, SECRET | PUBLIC, NEVER, STRICT),
     ROW(UNWRAP, SECRET | PRIVATE, NEVER, STRICT),
     ROW(DERIVE, ANY, NEVER, STRICT),
@@ -106,8 +107,10 @@ static bool wanted(const struct row *row, const struct template_subject *subject
 
 static bool is_left_out(enum use use, enum lenience lenience)
 {
-    return use == MADE || (use == RECENT && lenience >= LENIENCE_RECENT) ||
-           (use == RELAXED && lenience >= LENIENCE_ALL);
+    return use == MADE ||
+           (use == LOOSE && (lenience == LENIENCE_LOOSE || lenience == LENIENCE_ALL)) ||
+           (use == RECENT && lenience >= LENIENCE_RECENT) ||
+           (use == RELAXED && lenience >= LENIENCE_RELAXED);
 }
 
 static void put_rows(struct template *template, enum template_kind kind,
@@ -155,10 +158,16 @@ void template_init(struct template *template, enum template_kind kind,
     put_bytes(template, CKA_LABEL, span_text(subject->label));
     put_material(template, kind, subject);
     put_rows(template, kind, subject);
-    if (kind != TEMPLATE_PUBLIC && subject->lenience < LENIENCE_RECENT) {
+    if (kind != TEMPLATE_PUBLIC && !is_left_out(RECENT, subject->lenience)) {
         size_t count = mechanism_allowed(key->algorithm, key->purpose, template->allowed);
         put(template, CKA_ALLOWED_MECHANISMS, template->allowed, count * sizeof(CK_MECHANISM_TYPE));
     }
+}
+
+bool template_is_refused(CK_RV ckr)
+{
+    return ckr == CKR_ATTRIBUTE_TYPE_INVALID || ckr == CKR_ATTRIBUTE_VALUE_INVALID ||
+           ckr == CKR_ATTRIBUTE_READ_ONLY || ckr == CKR_TEMPLATE_INCONSISTENT;
 }
 
 struct reading {
@@ -191,7 +200,8 @@ struct ckr_verdict template_check(const struct session *session, CK_OBJECT_HANDL
     CK_ATTRIBUTE list[ARRAY_LEN(rows)] = {0};
     CK_ULONG count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if ((rows[i].kinds & 1u << kind) != 0) {
+        bool free = rows[i].use == LOOSE && is_left_out(LOOSE, subject->lenience);
+        if ((rows[i].kinds & 1u << kind) != 0 && !free) {
             readings[count].row = &rows[i];
             list[count] = (CK_ATTRIBUTE){
                 .type = rows[i].type, .pValue = &readings[count].value, .ulValueLen = 1};

@@ -8,10 +8,12 @@
 
 enum template_kind { TEMPLATE_SECRET, TEMPLATE_PRIVATE, TEMPLATE_PUBLIC };
 
-/* What a template goes without, for tokens that do not know it: first what is more recent than the
- * rest (CKA_COPYABLE, CKA_ALLOWED_MECHANISMS), because a default may be worse than no such
- * attribute. */
-enum lenience { LENIENCE_NONE, LENIENCE_RECENT, LENIENCE_ALL };
+/* What a template goes without, for tokens that do not take it, one after the other: what the
+ * public half may do, which some derive in a way of their own (tpm2-pkcs11 takes a verifying key
+ * for one whose private half decrypts); what is more recent than the rest (CKA_COPYABLE,
+ * CKA_ALLOWED_MECHANISMS), because a default may be worse than no such attribute; what not every
+ * token knows as well; all of these. */
+enum lenience { LENIENCE_NONE, LENIENCE_LOOSE, LENIENCE_RECENT, LENIENCE_RELAXED, LENIENCE_ALL };
 
 /* What is to be made. */
 struct template_subject {
@@ -32,6 +34,8 @@ struct template
 
 void template_init(struct template *template, enum template_kind kind,
                    const struct template_subject *subject);
+/* Whether the code, of a call with a template, blames an attribute of it. */
+bool template_is_refused(CK_RV ckr);
 /* Reads every security attribute back. FRAME_UNSUPPORTED when one is not as it must be, which is
  * logged by name. */
 MUST_USE struct ckr_verdict template_check(const struct session *session, CK_OBJECT_HANDLE object,

@@ -23,7 +23,7 @@ target_link_libraries(fake_token PUBLIC hsmgate_worker PRIVATE PkgConfig::OPENSS
 foreach(name adopt description worker)
   hsmgate_unit_test(test_${name} fake_token)
 endforeach()
-foreach(name ckr fitness kind latch newborns repeats seal spent spki worker_config)
+foreach(name ckr fitness kind latch newborns repeats seal spent spki template worker_config)
   hsmgate_unit_test(test_${name} hsmgate_worker)
 endforeach()
 target_link_libraries(test_seal PRIVATE PkgConfig::JOSE)
