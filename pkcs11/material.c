@@ -113,19 +113,20 @@ struct ckr_verdict material_generate(struct session *session,
     return verdict;
 }
 
-static void destroy(struct session *session, CK_OBJECT_HANDLE object)
+static bool destroy(struct session *session, CK_OBJECT_HANDLE object)
 {
     CK_RV ckr = session->list->C_DestroyObject(session->handle, object);
     if (ckr != CKR_OK) {
         log_error("material", "C_DestroyObject failed with CKR_%s (0x%lx)", ckr_name(ckr), ckr);
     }
+    return ckr == CKR_OK;
 }
 
 void material_destroy(struct session *session, const struct material *material)
 {
-    destroy(session, material->key);
-    if (material->public != CK_INVALID_HANDLE) {
-        destroy(session, material->public);
+    /* a key that stays, stays whole: tpm2-pkcs11 would give a new object the handle of another */
+    if (destroy(session, material->key) && material->public != CK_INVALID_HANDLE) {
+        (void)destroy(session, material->public);
     }
 }
 

@@ -8,7 +8,10 @@
 #include "base/banned.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pkcs11/search.h"
 #include "pkcs11/selftest.h"
+
+#define LABEL "hsmgate-probe"
 
 struct trial {
     enum algorithm algorithm;
@@ -44,6 +47,19 @@ static const struct trial trials[] = {
     TRIAL(ALGORITHM_RSA_2048, PURPOSE_DECRYPT, oaep),
 };
 
+/* Where the trials are made. */
+struct bench {
+    struct session_pool *pool;
+    struct session *session;
+    struct probe *probe;
+};
+
+/* A refused operation may still be active in its session, and refuse the next one. */
+static struct ckr_verdict clean(const struct bench *bench)
+{
+    return session_ready(bench->pool, bench->session);
+}
+
 /* Whether the verdict is about what the token can do, not about how it is. */
 static bool is_answer(struct ckr_verdict verdict)
 {
@@ -52,63 +68,106 @@ static bool is_answer(struct ckr_verdict verdict)
            verdict.class == FRAME_KEY_SWAPPED || verdict.class == FRAME_LYING;
 }
 
+static struct ckr_verdict use_once(const struct bench *bench, const struct selftest *test,
+                                   enum token_mechanism kind)
+{
+    struct ckr_verdict verdict = clean(bench);
+    return verdict.class == FRAME_OK ? selftest_run(bench->session, test, kind) : verdict;
+}
+
+static struct ckr_verdict tamper(const struct bench *bench, const struct selftest *test,
+                                 enum token_mechanism kind, CK_RV *out)
+{
+    struct ckr_verdict verdict = clean(bench);
+    return verdict.class == FRAME_OK ? selftest_tamper(bench->session, test, kind, out) : verdict;
+}
+
 /* Finds where IVs come from: the first way in which a ciphertext opens again. */
-static struct ckr_verdict find_iv(struct session *session, struct selftest *test,
-                                  struct probe *probe)
+static struct ckr_verdict find_iv(const struct bench *bench, struct selftest *test)
 {
     struct ckr_verdict verdict = ckr_own(FRAME_UNSUPPORTED);
     for (int iv = 0; iv < OPERATION_IV_COUNT && verdict.class != FRAME_OK; iv++) {
         test->iv = (enum operation_iv)iv;
-        verdict = selftest_run(session, test, TOKEN_AES_GCM);
+        verdict = use_once(bench, test, TOKEN_AES_GCM);
         if (!is_answer(verdict)) {
             return verdict;
         }
     }
-    probe->iv = test->iv;
-    probe->found.gcm_iv_by_caller = test->iv == OPERATION_IV_RANDOM;
+    bench->probe->iv = test->iv;
+    bench->probe->found.gcm_iv_by_caller = test->iv == OPERATION_IV_RANDOM;
     return verdict;
 }
 
-static struct ckr_verdict try_mechanism(struct session *session, struct selftest *test,
-                                        enum token_mechanism kind, struct probe *probe)
+static struct ckr_verdict try_gcm(const struct bench *bench, struct selftest *test)
 {
-    struct ckr_verdict verdict =
-        kind == TOKEN_AES_GCM ? find_iv(session, test, probe) : selftest_run(session, test, kind);
+    CK_RV ckr = CKR_OK;
+    struct token_probe *found = &bench->probe->found;
+    struct ckr_verdict verdict = find_iv(bench, test);
+    if (verdict.class == FRAME_OK) {
+        verdict = tamper(bench, test, TOKEN_AES_GCM, &ckr);
+    }
+    if (verdict.class == FRAME_OK) {
+        verdict = clean(bench);
+    }
     if (verdict.class != FRAME_OK) {
         return verdict;
     }
+    found->tamper_ckr = ckr;
+    found->empty_plaintext = selftest_empty_plaintext(bench->session, test);
+    return ckr == CKR_OK ? ckr_own(FRAME_UNSUPPORTED) : verdict;
+}
+
+static struct ckr_verdict try_mechanism(const struct bench *bench, struct selftest *test,
+                                        enum token_mechanism kind)
+{
     if (kind == TOKEN_AES_GCM) {
-        CK_RV ckr = CKR_OK;
-        verdict = selftest_tamper(session, test, kind, &ckr);
-        probe->found.tamper_ckr = ckr;
-        probe->found.empty_plaintext = selftest_empty_plaintext(session, test);
-        return ckr == CKR_OK ? ckr_own(FRAME_UNSUPPORTED) : verdict;
+        return try_gcm(bench, test);
     }
-    if (test->key->purpose == PURPOSE_DECRYPT) {
-        return selftest_tamper(session, test, kind, &probe->oaep_tamper_ckr);
+    struct ckr_verdict verdict = use_once(bench, test, kind);
+    if (verdict.class == FRAME_OK && test->key->purpose == PURPOSE_DECRYPT) {
+        return tamper(bench, test, kind, &bench->probe->oaep_tamper_ckr);
     }
     return verdict;
 }
 
-static struct ckr_verdict try_all(struct session *session, struct selftest *test,
-                                  const struct trial *trial, struct probe *probe)
+static struct ckr_verdict try_all(const struct bench *bench, struct selftest *test,
+                                  const struct trial *trial)
 {
+    struct token_probe *found = &bench->probe->found;
     for (size_t i = 0; i < trial->count; i++) {
-        struct ckr_verdict verdict = try_mechanism(session, test, trial->mechanisms[i], probe);
+        struct ckr_verdict verdict = try_mechanism(bench, test, trial->mechanisms[i]);
         if (!is_answer(verdict)) {
             return verdict;
         }
-        session->unfit = CKR_OK; /* this session is the probe's alone */
         if (verdict.class == FRAME_OK) {
-            probe->found.algorithms |= 1u << trial->algorithm;
-            probe->found.mechanisms |= 1u << trial->mechanisms[i];
+            found->algorithms |= 1u << trial->algorithm;
+            found->mechanisms |= 1u << trial->mechanisms[i];
         } else {
             log_info("probe", "%s with %s does not work: class %d, CKR_%s",
-                     algorithm_info(trial->algorithm)->name, purpose_name(trial->purpose),
-                     (int)verdict.class, ckr_name(verdict.ckr));
+                     algorithm_info(trial->algorithm)->name,
+                     token_mechanism_name(trial->mechanisms[i]), (int)verdict.class,
+                     ckr_name(verdict.ckr));
         }
     }
-    return ckr_done();
+    return clean(bench);
+}
+
+/* A token that keeps no keys for a session (tpm2-pkcs11) refuses CKA_TOKEN=false: there the key is
+ * a real one, for the moment that it takes. */
+static struct ckr_verdict make(const struct bench *bench, const struct token_key *key,
+                               struct material *out)
+{
+    struct probe *probe = bench->probe;
+    struct template_subject subject = {
+        .key = key, .label = LABEL, .on_token = probe->makes_token_keys};
+    struct ckr_verdict verdict = material_generate(bench->session, &subject, out);
+    if (subject.on_token || !template_is_refused(verdict.ckr)) {
+        return verdict;
+    }
+    subject.on_token = true;
+    verdict = material_generate(bench->session, &subject, out);
+    probe->makes_token_keys = verdict.class == FRAME_OK;
+    return verdict;
 }
 
 /* CKA_EXTRACTABLE and CKA_COPYABLE are false in our templates; whether that holds against a copy is
@@ -130,30 +189,32 @@ static bool copies_extractable(const struct session *session, const struct mater
     return read == CKR_OK && extractable == CK_TRUE;
 }
 
-static struct ckr_verdict try_trial(struct session *session, const struct trial *trial,
-                                    struct probe *probe)
+static struct ckr_verdict try_trial(const struct bench *bench, const struct trial *trial)
 {
-    static const struct token_key shape = {.cka_id = "hsmgate-probe", .cka_id_len = 13};
     CLEANUP(buf_clear) struct buf public_key = {0};
-    struct token_key key = shape;
+    struct token_key key = {.cka_id = LABEL,
+                            .cka_id_len = sizeof(LABEL),
+                            .algorithm = trial->algorithm,
+                            .purpose = trial->purpose};
     struct material material = {0};
-    key.algorithm = trial->algorithm;
-    key.purpose = trial->purpose;
-    const struct template_subject subject = {.key = &key, .label = "hsmgate-probe"};
-    struct ckr_verdict verdict = material_generate(session, &subject, &material);
+    key.cka_id[sizeof(LABEL) - 1] = (uint8_t)(trial - trials); /* another's may not be destroyed */
+    struct ckr_verdict verdict = make(bench, &key, &material);
     if (verdict.class != FRAME_OK) {
         log_info("probe", "%s cannot be made: class %d, CKR_%s",
                  algorithm_info(trial->algorithm)->name, (int)verdict.class, ckr_name(verdict.ckr));
         return verdict;
     }
-    verdict = material_public_key(session, &material, key.algorithm, &public_key);
+    verdict = material_public_key(bench->session, &material, key.algorithm, &public_key);
     if (verdict.class == FRAME_OK) {
         struct selftest test = {
             .key = &key, .material = &material, .public_key = buf_span(&public_key)};
-        verdict = try_all(session, &test, trial, probe);
-        probe->found.copies_extractable |= copies_extractable(session, &material);
+        verdict = try_all(bench, &test, trial);
+        bench->probe->found.copies_extractable |= copies_extractable(bench->session, &material);
+    } else {
+        log_info("probe", "the public half of %s cannot be read: class %d, CKR_%s",
+                 algorithm_info(trial->algorithm)->name, (int)verdict.class, ckr_name(verdict.ckr));
     }
-    material_destroy(session, &material);
+    material_destroy(bench->session, &material);
     return verdict;
 }
 
@@ -173,17 +234,31 @@ static void add_rsa(const struct module *module, struct probe *probe)
     }
 }
 
-struct ckr_verdict probe_run(struct session *session, const struct module *module,
-                             struct probe *out)
+struct ckr_verdict probe_sweep(struct session *session, size_t *out_count)
+{
+    CK_ATTRIBUTE by_label = {.type = CKA_LABEL,
+                             .pValue = cryptoki_bytes(span_text(LABEL)),
+                             .ulValueLen = sizeof(LABEL) - 1};
+    struct search found = {0};
+    struct ckr_verdict verdict = search_run(session, &by_label, 1, &found);
+    *out_count = found.count;
+    for (CK_ULONG i = 0; verdict.class == FRAME_OK && i < found.count; i++) {
+        verdict = ckr_verdict(session->list->C_DestroyObject(session->handle, found.handles[i]));
+    }
+    return verdict;
+}
+
+struct ckr_verdict probe_run(struct session_pool *pool, struct session *session, struct probe *out)
 {
     struct probe probe = {0};
+    const struct bench bench = {.pool = pool, .session = session, .probe = &probe};
     for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-        struct ckr_verdict verdict = try_trial(session, &trials[i], &probe);
+        struct ckr_verdict verdict = try_trial(&bench, &trials[i]);
         if (!is_answer(verdict)) {
             return verdict;
         }
     }
-    add_rsa(module, &probe);
+    add_rsa(session->login->module, &probe);
     *out = probe;
     return ckr_done();
 }

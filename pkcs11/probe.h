@@ -8,13 +8,18 @@ struct probe {
     struct token_probe found; /* for the front */
     enum operation_iv iv;
     CK_RV oaep_tamper_ckr; /* what C_Decrypt said about a tampered OAEP ciphertext */
+    bool makes_token_keys; /* no session objects: a probe may leave some of its keys behind */
 };
 
 /* Does everything once with session objects: generate by the role's template, use, check with
  * OpenSSL. What fails is left out of the result. FRAME_DEVICE_LOST and the like when the token
  * itself gave way, so that the result says nothing about it. */
-MUST_USE struct ckr_verdict probe_run(struct session *session, const struct module *module,
+MUST_USE struct ckr_verdict probe_run(struct session_pool *pool, struct session *session,
                                       struct probe *out);
+
+/* Destroys what a probe left behind, because it was killed or because the token did not let go of a
+ * key (tpm2-pkcs11, after a mechanism was refused), and counts it. */
+MUST_USE struct ckr_verdict probe_sweep(struct session *session, size_t *out_count);
 
 /* The result of the last probe is kept in a file, so that a worker that is started again serves at
  * once. It counts only for the same module, token, versions and hsmgate. False: probe anew. */

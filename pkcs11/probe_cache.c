@@ -11,7 +11,7 @@
 #include "pkcs11/probe.h"
 
 #define FILE_MAX 8192
-#define FORMAT   3
+#define FORMAT   4
 
 static char *path_of(const char *folder, const struct module *module)
 {
@@ -44,6 +44,7 @@ struct kept {
     int64_t oaep_tamper;
     bool empty_plaintext;
     bool copies_extractable;
+    bool makes_token_keys;
     struct span subject;
 };
 
@@ -74,6 +75,10 @@ static struct err read_kept(const struct json *json, struct kept *kept)
          .kind = JSON_FLAG,
          .need = JSON_REQUIRED,
          .out = &kept->copies_extractable},
+        {.name = "makes_token_keys",
+         .kind = JSON_FLAG,
+         .need = JSON_REQUIRED,
+         .out = &kept->makes_token_keys},
     };
     return json_read(json->root, fields, ARRAY_LEN(fields));
 }
@@ -101,6 +106,7 @@ static struct err load(const char *path, const char *subject, struct probe *out)
                   .tamper_ckr = (uint64_t)kept.tamper},
         .iv = (enum operation_iv)kept.iv,
         .oaep_tamper_ckr = (CK_RV)kept.oaep_tamper,
+        .makes_token_keys = kept.makes_token_keys,
     };
     return err_ok();
 }
@@ -130,6 +136,7 @@ struct err probe_save(const char *folder, const char *module_path, const struct 
     json_put_integer(&writer, "oaep_tamper", (int64_t)probe->oaep_tamper_ckr);
     json_put_flag(&writer, "empty_plaintext", probe->found.empty_plaintext);
     json_put_flag(&writer, "copies_extractable", probe->found.copies_extractable);
+    json_put_flag(&writer, "makes_token_keys", probe->makes_token_keys);
     json_end_object(&writer);
     TRY(json_finish(&writer));
     return file_write(path, buf_span(&text), 0600);

@@ -16,7 +16,7 @@ static struct err probe_now(struct worker *worker)
     struct session *session = NULL;
     struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
     if (verdict.class == FRAME_OK) {
-        verdict = probe_run(session, &worker->module, &worker->probe);
+        verdict = probe_run(&worker->pool, session, &worker->probe);
         session_release(&worker->pool, session);
     }
     ENSURE(verdict.class == FRAME_OK, ERR_TOKEN_UNAVAILABLE,
@@ -44,18 +44,62 @@ static struct err try_random(struct worker *worker)
     return err_ok();
 }
 
-static struct err learn(struct worker *worker)
+/* The module from its beginning, before anybody is served. */
+static struct err begin_again(struct worker *worker, unsigned channels)
+{
+    CK_FUNCTION_LIST *list = worker->module.list;
+    CK_RV ckr = list->C_Finalize(NULL);
+    ENSURE(ckr == CKR_OK, ERR_TOKEN_UNAVAILABLE, "C_Finalize failed with CKR_%s (0x%lx)",
+           ckr_name(ckr), ckr);
+    TRY(module_attach(list, worker->config, &worker->module));
+    TRY(login_renew(&worker->login, login_epoch(&worker->login)));
+    session_pool_clear(&worker->pool);
+    return session_pool_open(&worker->pool, &worker->login, channels);
+}
+
+/* Keys on the token that a probe made. */
+static struct err sweep(struct worker *worker, size_t *out_count)
+{
+    struct session *session = NULL;
+    struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
+    if (verdict.class == FRAME_OK) {
+        verdict = probe_sweep(session, out_count);
+        session_release(&worker->pool, session);
+    }
+    ENSURE(verdict.class == FRAME_OK, ERR_TOKEN_UNAVAILABLE,
+           "keys of a probe cannot be destroyed: CKR_%s (0x%lx)", ckr_name(verdict.ckr),
+           verdict.ckr);
+    return err_ok();
+}
+
+/* A module that keeps no session objects is not left as the probe left it: tpm2-pkcs11 holds on to
+ * keys and to places in the TPM until its end, and after the destruction of its first object it
+ * gives new ones the handles of others. */
+static struct err tidy(struct worker *worker, unsigned channels, bool probed)
+{
+    size_t swept = 0;
+    if (!worker->probe.makes_token_keys) {
+        return err_ok();
+    }
+    if (probed) {
+        TRY(begin_again(worker, channels));
+    }
+    TRY(sweep(worker, &swept));
+    return swept > 0 ? begin_again(worker, channels) : err_ok();
+}
+
+static struct err learn(struct worker *worker, unsigned channels)
 {
     const struct worker_config *config = worker->config;
     if (probe_load(config->latch_dir, config->module, &worker->module, &worker->probe)) {
-        return err_ok();
+        return tidy(worker, channels, false);
     }
     TRY(probe_now(worker));
     struct err err = probe_save(config->latch_dir, config->module, &worker->module, &worker->probe);
     if (err.code != ERR_OK) {
         log_warning("worker", "the probe's result is not kept: %s", err.detail);
     }
-    return err_ok();
+    return tidy(worker, channels, true);
 }
 
 struct err worker_start(struct worker *worker, const struct worker_config *config,
@@ -67,7 +111,7 @@ struct err worker_start(struct worker *worker, const struct worker_config *confi
     TRY(login_renew(&worker->login, 0));
     TRY(session_pool_open(&worker->pool, &worker->login, channels));
     TRY(try_random(worker));
-    TRY(learn(worker));
+    TRY(learn(worker, channels));
     worker->probe.found.sessions = worker->pool.count;
     if (worker->probe.found.copies_extractable) {
         log_warning("worker", "the token copies keys that must not leave it into keys that may: "

@@ -65,6 +65,7 @@ static struct {
     CK_ATTRIBUTE_TYPE lied;
     CK_BBOOL lie;
     CK_ATTRIBUTE_TYPE ignored;
+    bool no_session_keys;
     bool stuck;
     int longer;
     bool zeroes;
@@ -136,6 +137,23 @@ static CK_RV fake_initialize(void *args)
     CK_RV ckr = enter(FAKE_INITIALIZE);
     const CK_C_INITIALIZE_ARGS *given = args;
     assert((given->flags & CKF_OS_LOCKING_OK) != 0);
+    return unlock(ckr);
+}
+
+static void reset(void)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        fake.sessions[i].open = false;
+    }
+    fake.generation++;
+    fake.logged_in = false;
+}
+
+static CK_RV fake_finalize(void *reserved)
+{
+    assert(reserved == NULL);
+    CK_RV ckr = enter(FAKE_FINALIZE);
+    reset();
     return unlock(ckr);
 }
 
@@ -292,6 +310,10 @@ static CK_RV make(const CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *ou
     for (CK_ULONG i = 0; i < count; i++) {
         if (list[i].type == fake.ignored) {
             return CKR_ATTRIBUTE_TYPE_INVALID;
+        }
+        bool session = list[i].type == CKA_TOKEN && *(CK_BBOOL *)list[i].pValue == CK_FALSE;
+        if (fake.no_session_keys && session) {
+            return CKR_ATTRIBUTE_VALUE_INVALID;
         }
     }
     size_t index = put(list, count);
@@ -631,6 +653,7 @@ CK_FUNCTION_LIST *fake_token_new(void)
     fake.iv = OPERATION_IV_RANDOM;
     fake.no_empty = false;
     fake.tamper = CKR_ENCRYPTED_DATA_INVALID;
+    fake.no_session_keys = false;
     fake.stuck = false;
     fake.longer = 0;
     fake.zeroes = false;
@@ -639,6 +662,7 @@ CK_FUNCTION_LIST *fake_token_new(void)
     (void)snprintf(fake.serial, sizeof(fake.serial), "%s", FAKE_TOKEN_SERIAL);
     fake.list = (CK_FUNCTION_LIST){
         .C_Initialize = fake_initialize,
+        .C_Finalize = fake_finalize,
         .C_GetSlotList = fake_slots,
         .C_GetTokenInfo = fake_token_info,
         .C_GetMechanismInfo = fake_mechanism_info,
@@ -685,11 +709,14 @@ unsigned fake_token_calls(enum fake_call call)
 void fake_token_reset_device(void)
 {
     lock();
-    for (size_t i = 0; i < SESSIONS; i++) {
-        fake.sessions[i].open = false;
-    }
-    fake.generation++;
-    fake.logged_in = false;
+    reset();
+    (void)unlock(CKR_OK);
+}
+
+void fake_token_refuse_session_keys(void)
+{
+    lock();
+    fake.no_session_keys = true;
     (void)unlock(CKR_OK);
 }
 

@@ -15,6 +15,7 @@
 
 enum fake_call {
     FAKE_INITIALIZE,
+    FAKE_FINALIZE,
     FAKE_OPEN_SESSION,
     FAKE_CLOSE_SESSION,
     FAKE_LOGIN,
@@ -59,6 +60,8 @@ void fake_token_set_tamper_ckr(CK_RV ckr);
 void fake_token_lie(CK_ATTRIBUTE_TYPE type, CK_BBOOL value);
 /* The token does not know the attribute. */
 void fake_token_ignore(CK_ATTRIBUTE_TYPE type);
+/* The token keeps no keys for a session. */
+void fake_token_refuse_session_keys(void);
 /* Puts an object on the token that somebody else made: these attributes and no others, and a value
  * that nobody knows. */
 CK_OBJECT_HANDLE fake_token_put(const CK_ATTRIBUTE *list, CK_ULONG count);

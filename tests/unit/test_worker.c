@@ -657,6 +657,64 @@ static void test_probe_of_a_dying_device(void **state)
     end();
 }
 
+/* A token that does not end an operation which failed: its session is not used again. */
+static void test_probe_leaves_what_stays_active(void **state)
+{
+    (void)state;
+    fake_token_fail(FAKE_DECRYPT, CKR_GENERAL_ERROR, 1, 1); /* the tampered ciphertext */
+    begin(1);
+    assert_int_equal(worker->probe.found.tamper_ckr, CKR_GENERAL_ERROR);
+    assert_true(worker->probe.found.empty_plaintext);
+    assert_int_equal(worker->probe.found.mechanisms, 1u << TOKEN_AES_GCM | 1u << TOKEN_HMAC);
+    end();
+}
+
+/* The module is not used any further by who has tried it out. */
+static void test_probe_with_keys_on_the_token(void **state)
+{
+    (void)state;
+    fake_token_refuse_session_keys();
+    begin(1);
+    assert_int_equal(worker->probe.found.mechanisms, 1u << TOKEN_AES_GCM | 1u << TOKEN_HMAC);
+    assert_true(worker->probe.makes_token_keys);
+    assert_int_equal(fake_token_objects(), 0);
+    assert_int_equal(fake_token_calls(FAKE_FINALIZE), 1);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    struct frame_item item = mac_item(&key);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    end();
+    unsigned made = fake_token_calls(FAKE_GENERATE_KEY);
+    begin(1); /* what is known is not tried again, and nothing is to be tidied up */
+    assert_int_equal(fake_token_calls(FAKE_GENERATE_KEY), made);
+    assert_int_equal(fake_token_calls(FAKE_FINALIZE), 1);
+    assert_int_equal(fake_token_objects(), 1);
+    end();
+}
+
+/* What the token does not let go of is destroyed by the module's next life, or by the next worker
+ * when this one is killed; and no other key with it. */
+static void test_probe_leaves_a_key_behind(void **state)
+{
+    (void)state;
+    static char probe[] = "hsmgate-probe";
+    const CK_ATTRIBUTE left[] = {{CKA_LABEL, probe, sizeof(probe) - 1}};
+    fake_token_refuse_session_keys();
+    fake_token_fail(FAKE_DESTROY_OBJECT, CKR_FUNCTION_FAILED, 0, 1);
+    begin(1);
+    assert_int_equal(worker->probe.found.mechanisms, 1u << TOKEN_AES_GCM | 1u << TOKEN_HMAC);
+    assert_int_equal(fake_token_objects(), 0);
+    assert_int_equal(fake_token_calls(FAKE_FINALIZE), 2);
+    struct token_key key = new_key(ALGORITHM_HMAC_SHA256, 1);
+    end();
+    (void)fake_token_put(left, 1);
+    begin(1);
+    assert_int_equal(fake_token_objects(), 1);
+    assert_int_equal(fake_token_calls(FAKE_FINALIZE), 3);
+    struct frame_item item = mac_item(&key);
+    assert_int_equal(run(TOKEN_SIGN, &item, NULL), FRAME_OK);
+    end();
+}
+
 static void test_destroy(void **state)
 {
     (void)state;
@@ -1136,6 +1194,9 @@ int main(void)
         CASE(test_too_many_dropped),
         CASE(test_no_session),
         CASE(test_probe_of_a_dying_device),
+        CASE(test_probe_leaves_what_stays_active),
+        CASE(test_probe_with_keys_on_the_token),
+        CASE(test_probe_leaves_a_key_behind),
         CASE(test_destroy),
         CASE(test_find_fails),
         CASE(test_inventory),
