@@ -33,16 +33,41 @@ static struct err run(const struct first_use *use, enum token_op op, struct toke
     return item->result;
 }
 
-/* What the token signs for the scheme: a digest, a DigestInfo or the message itself. */
-static struct err signing_input(const struct scheme_info *info, struct span message,
-                                struct token_item *item, struct buf *input)
+/* The schemes of RSA, the usual ones first; each with the mechanism that makes it. */
+static const struct {
+    enum scheme scheme;
+    enum token_mechanism mechanism;
+} rsa[] = {{SCHEME_RS256, TOKEN_RSA_PKCS1},
+           {SCHEME_PS256, TOKEN_RSA_PSS_SHA256},
+           {SCHEME_PS384, TOKEN_RSA_PSS_SHA384},
+           {SCHEME_PS512, TOKEN_RSA_PSS_SHA512}};
+
+/* With what the key signs; not every token knows every padding. */
+static enum scheme choose_scheme(const struct first_use *use, enum token_mechanism *out)
 {
-    if (info->family == FAMILY_RSA) {
-        item->mechanism = TOKEN_RSA_PKCS1;
-        return rsa_digest_info(info->digest, message, input);
+    enum scheme scheme = scheme_default(use->key->algorithm);
+    enum family family = scheme_info(scheme)->family;
+    if (family != FAMILY_RSA) {
+        *out = family == FAMILY_EC ? TOKEN_ECDSA : TOKEN_EDDSA;
+        return scheme;
     }
-    item->mechanism = info->family == FAMILY_EC ? TOKEN_ECDSA : TOKEN_EDDSA;
-    return buf_append(input, message);
+    struct token_status status = {0};
+    token_status(use->token, &status);
+    size_t chosen = 0;
+    for (size_t i = ARRAY_LEN(rsa); i > 0; i--) {
+        bool passed = (status.probe.mechanisms >> rsa[i - 1].mechanism & 1) != 0;
+        chosen = passed ? i - 1 : chosen;
+    }
+    *out = rsa[chosen].mechanism;
+    return rsa[chosen].scheme;
+}
+
+/* What the token signs: a digest, a DigestInfo or the message itself. */
+static struct err signing_input(enum token_mechanism mechanism, const struct scheme_info *info,
+                                struct span message, struct buf *input)
+{
+    return mechanism == TOKEN_RSA_PKCS1 ? rsa_digest_info(info->digest, message, input)
+                                        : buf_append(input, message);
 }
 
 static struct err check_identity(const struct first_use *use)
@@ -55,7 +80,8 @@ static struct err check_identity(const struct first_use *use)
 
 static struct err check_signature(const struct first_use *use)
 {
-    enum scheme scheme = scheme_default(use->key->algorithm);
+    CLEANUP(item_clear) struct token_item item = {0};
+    enum scheme scheme = choose_scheme(use, &item.mechanism);
     const struct scheme_info *info = scheme_info(scheme);
     /* A random string as long as the hash stands for a digest. */
     uint8_t random[DIGEST_MAX] = {0};
@@ -64,9 +90,8 @@ static struct err check_signature(const struct first_use *use)
     struct span message = span_of(random, len);
 
     CLEANUP(buf_clear) struct buf input = {0};
-    CLEANUP(item_clear) struct token_item item = {0};
     TRY(check_identity(use));
-    TRY(signing_input(info, message, &item, &input));
+    TRY(signing_input(item.mechanism, info, message, &input));
     item.input = buf_span(&input);
     TRY(run(use, TOKEN_SIGN, &item));
     if (item.output.len != algorithm_info(use->key->algorithm)->signature_len) {

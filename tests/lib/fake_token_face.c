@@ -30,6 +30,7 @@ struct token {
     char *folder;
     uint32_t algorithms;
     bool oaep_sha256;
+    bool pss_only;
     pthread_mutex_t mutex; /* guards the rest */
     struct fake_fault fault;
     unsigned calls[CALLS];
@@ -86,6 +87,11 @@ void fake_token_only(struct token *token, uint32_t algorithms)
 void fake_token_offer_oaep_sha256(struct token *token)
 {
     token->oaep_sha256 = true;
+}
+
+void fake_token_sign_with_pss_only(struct token *token)
+{
+    token->pss_only = true;
 }
 
 unsigned fake_token_calls(struct token *token, enum fake_call call)
@@ -549,13 +555,21 @@ static struct err sign_message(const struct fake_key *key, struct token_item *it
     return err_ok();
 }
 
+static bool pad(EVP_PKEY_CTX *ctx, enum token_mechanism mechanism)
+{
+    return mechanism != TOKEN_RSA_PSS_SHA384 ||
+           (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+            EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha384()) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
 /* Without a hash set, RSA pads the DigestInfo as it is and ECDSA takes the digest as it is. */
 static struct err sign_digest(const struct fake_key *key, struct token_item *item)
 {
     uint8_t signature[1024];
     size_t len = sizeof(signature);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pair, NULL);
-    int ok = EVP_PKEY_sign_init(ctx) == 1 &&
+    int ok = EVP_PKEY_sign_init(ctx) == 1 && pad(ctx, item->mechanism) &&
              EVP_PKEY_sign(ctx, signature, &len, item->input.data, item->input.len) == 1;
     assert(ok == 1);
     EVP_PKEY_CTX_free(ctx);
@@ -641,6 +655,8 @@ static struct err run_item(struct token *token, enum token_op op, struct token_i
 {
     CLEANUP(fake_key_clear) struct fake_key key = {0};
     TRY(load(token, span_of(item->key->cka_id, item->key->cka_id_len), &key));
+    ENSURE(!token->pss_only || item->mechanism != TOKEN_RSA_PKCS1, ERR_UNSUPPORTED_BY_TOKEN,
+           "the fake token pads with PSS");
     if (op == TOKEN_SIGN) {
         return sign(&key, item);
     }
@@ -686,6 +702,9 @@ void token_status(struct token *token, struct token_status *out)
 {
     *out = (struct token_status){.state = TOKEN_READY};
     out->probe.mechanisms = 1u << TOKEN_RSA_OAEP_SHA1;
+    if (token->pss_only) {
+        out->probe.mechanisms |= 1u << TOKEN_RSA_PSS_SHA384;
+    }
     if (token->oaep_sha256) {
         out->probe.mechanisms |= 1u << TOKEN_RSA_OAEP_SHA256;
     }

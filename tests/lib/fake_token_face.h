@@ -42,6 +42,8 @@ void fake_token_fault(struct token *token, struct fake_fault fault);
 /* The algorithms that it says it supports; all at first. */
 void fake_token_only(struct token *token, uint32_t algorithms);
 void fake_token_offer_oaep_sha256(struct token *token);
+/* RSA signs with PSS and SHA-384, and in no other way. */
+void fake_token_sign_with_pss_only(struct token *token);
 /* Puts a key on the token that somebody else made: `attributes` (1u << enum token_attribute) are
  * those of its secret or private object, with its roles. The CKA_ID must be free; labels may be
  * shared. token_adopt takes it as the worker would: one match, algorithm, role, not leaky. */

@@ -113,6 +113,15 @@ static void uses_the_hash_that_the_probe_found(void **state)
     assert_ok(check(&subject, 0));
 }
 
+static void signs_with_the_padding_that_the_probe_found(void **state)
+{
+    (void)state;
+    CLEANUP(subject_drop) struct subject subject;
+    subject_make(&subject, ALGORITHM_RSA_2048, PURPOSE_SIGN);
+    fake_token_sign_with_pss_only(subject.bench.token);
+    assert_ok(check(&subject, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +129,7 @@ int main(void)
         cmocka_unit_test(refuses_halves_of_different_pairs),
         cmocka_unit_test(does_not_decrypt_under_approval),
         cmocka_unit_test(uses_the_hash_that_the_probe_found),
+        cmocka_unit_test(signs_with_the_padding_that_the_probe_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
