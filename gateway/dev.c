@@ -32,6 +32,7 @@ struct dev {
     struct buf bearer;
     struct buf aws_id;
     struct buf aws_secret;
+    bool no_access_key;     /* the token cannot seal its secret */
     struct buf roster_root; /* hex */
 };
 
@@ -216,7 +217,7 @@ struct err dev_admit(const struct dev *dev, struct keystore *store)
     return keystore_put_bearer(store, &admin, now);
 }
 
-struct err dev_admit_access_key(const struct dev *dev, const struct gateway *gateway)
+struct err dev_admit_access_key(struct dev *dev, const struct gateway *gateway)
 {
     int64_t now = clock_wall_ms();
     struct bearer known;
@@ -232,8 +233,15 @@ struct err dev_admit_access_key(const struct dev *dev, const struct gateway *gat
     if (old.code != ERR_OK && old.code != ERR_NOT_FOUND) {
         return old;
     }
-    return access_keys_put(gateway, &admin, buf_span(&dev->aws_secret), now,
-                           clock_deadline(ACCESS_KEY_MS));
+    struct err err = access_keys_put(gateway, &admin, buf_span(&dev->aws_secret), now,
+                                     clock_deadline(ACCESS_KEY_MS));
+    if (err.code == ERR_UNSUPPORTED_BY_TOKEN) {
+        log_warning("dev", "no access key for AWS's words, nothing would seal its secret: %s",
+                    err.detail);
+        dev->no_access_key = true;
+        return err_ok();
+    }
+    return err;
 }
 
 struct err dev_announce(const struct dev *dev, const char *host, uint16_t port)
@@ -250,11 +258,13 @@ struct err dev_announce(const struct dev *dev, const char *host, uint16_t port)
                    "export VAULT_ADDR='%s'\nexport VAULT_TOKEN='%.*s'\n"
                    "export AWS_ENDPOINT_URL='%s'\nexport AWS_ENDPOINT_URL_KMS='%s'\n",
                    addr, bearer_len, bearer, addr, bearer_len, bearer, addr, addr));
-    TRY(buf_printf(&text,
-                   "export AWS_ACCESS_KEY_ID='%.*s'\nexport AWS_SECRET_ACCESS_KEY='%.*s'\n"
-                   "export AWS_DEFAULT_REGION='us-east-1'\n",
-                   (int)dev->aws_id.len, (const char *)dev->aws_id.data, (int)dev->aws_secret.len,
-                   (const char *)dev->aws_secret.data));
+    if (!dev->no_access_key) {
+        TRY(buf_printf(&text,
+                       "export AWS_ACCESS_KEY_ID='%.*s'\nexport AWS_SECRET_ACCESS_KEY='%.*s'\n"
+                       "export AWS_DEFAULT_REGION='us-east-1'\n",
+                       (int)dev->aws_id.len, (const char *)dev->aws_id.data,
+                       (int)dev->aws_secret.len, (const char *)dev->aws_secret.data));
+    }
     TRY(write_text(dev, "env", &text));
     buf_reset(&text);
     TRY(buf_printf(&text, "%d\n", (int)getpid()));

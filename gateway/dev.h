@@ -20,8 +20,9 @@ const char *dev_config(const struct dev *dev);
 const char *dev_folder(const struct dev *dev);
 /* Makes sure that the store knows the administrator's token. */
 MUST_USE struct err dev_admit(const struct dev *dev, struct keystore *store);
-/* Likewise its access key, of the same administrator; the token must be ready. */
-MUST_USE struct err dev_admit_access_key(const struct dev *dev, const struct gateway *gateway);
+/* Likewise its access key, of the same administrator; the token must be ready. There is none when
+ * the token cannot encrypt, which is no error. */
+MUST_USE struct err dev_admit_access_key(struct dev *dev, const struct gateway *gateway);
 /* It serves: writes DIR/env, then DIR/ready. */
 MUST_USE struct err dev_announce(const struct dev *dev, const char *host, uint16_t port);
 /* It stops: removes DIR/ready, frees. Takes NULL. */
