@@ -14,7 +14,7 @@ import threading
 import time
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from daemon import b64, unb64, until
 
@@ -149,8 +149,9 @@ class Load:
         self.check_records()
 
     def check_signatures(self):
+        how = (ec.ECDSA(hashes.SHA256()),) if isinstance(self.public, ec.EllipticCurvePublicKey) else (padding.PKCS1v15(), hashes.SHA256())
         for done in self.good("sign"):
-            self.public.verify(unb64(done.body["signature"]), done.given, ec.ECDSA(hashes.SHA256()))
+            self.public.verify(unb64(done.body["signature"]), done.given, *how)
 
     def check_ciphertexts(self):
         sealed = [unb64(done.body["ciphertext"])[IV] for done in self.good("encrypt")]

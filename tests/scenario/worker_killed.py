@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import Gateway
+from lacking import signer
 from load import Load
 
 CONNECTIONS = 32
@@ -18,10 +19,10 @@ KILLS = 10
 
 def test_worker_killed_under_load():
     with Gateway() as gateway:
-        gateway.key("kill/it/ec", "ecdsa-p256")
+        gateway.key("kill/it/now", signer(gateway))
         kills = []
         pace = threading.Event()
-        with Load(gateway, sign="kill/it/ec", connections=CONNECTIONS) as load:
+        with Load(gateway, sign="kill/it/now", connections=CONNECTIONS) as load:
             for _ in range(KILLS):
                 pace.wait(1.0)  # the load's own rhythm: one kill a second
                 load.wait_good()  # a worker that is killed while it logs in takes SoftHSM's token with it: it rewrites the file in place
@@ -39,7 +40,7 @@ def test_worker_killed_under_load():
             assert after, "no signature after a kill"
             gaps.append(min(after) - killed)
         print(f"{len(good)} signed, {len(load.answers()) - len(good)} answered 503, {len(kills)} kills, longest way back {max(gaps):.2f} s")
-        assert gateway.verb("kill/it/ec", "sign", {"message": ""})["version"] == 1
+        assert gateway.verb("kill/it/now", "sign", {"message": ""})["version"] == 1
 
 
 def test_a_signature_check_that_can_fail():
