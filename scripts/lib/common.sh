@@ -147,3 +147,6 @@ test_packages=(
     python3-pytest python3-jwt wrk python3-requests python3-yaml jose opensc sqlite3 faketime
     libnss3 openssh-client python3-boto3 python3-hvac awscli nodejs npm
 )
+# What the kinds of tests/lib/tokens.py need that no test of CI does.
+opencryptoki_packages=(opencryptoki libopencryptoki0)
+tpm2_packages=(swtpm tpm2-tools tpm2-abrmd libtss2-tcti-tabrmd0 libtss2-tcti-swtpm0 libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon)

@@ -79,8 +79,19 @@ def make_pair(session):
                                  attributes(**YES, EXTRACTABLE=False, DECRYPT=True))
 
 
+def wraps_at_all(session):
+    """Whether the module has C_WrapKey; no key of this handle is there."""
+    try:
+        session.wrap(mechanism(names.CKM_RSA_PKCS), 0, 0)
+    except Failed as failed:
+        return failed.name != "CKR_FUNCTION_NOT_SUPPORTED"
+
+
 def control(session):
-    """The mechanisms with which a sensitive key of known value comes out in clear, because it and the wrapping key are badly made."""
+    """The mechanisms with which a sensitive key of known value comes out in clear, because it and the wrapping key are badly made; None when the
+    token knows of no wrapping."""
+    if not wraps_at_all(session):
+        return None
     known = os.urandom(32)
     victim = session.create(attributes(**YES, CLASS=names.CKO_SECRET_KEY, KEY_TYPE=names.CKK_AES, VALUE=known, EXTRACTABLE=True, ENCRYPT=True))
     assert session.read(victim, names.CKA_VALUE) is None  # not by asking
@@ -119,7 +130,9 @@ def attack(session, ids, copies):
                 wrappers[f"copy {copied}"] = copied
                 victims.append(copied)
     # strangers that may wrap
-    wrappers["stranger's RSA"] = make_pair(session)[0]
+    pair = attempt(make_pair, session)
+    if pair:
+        wrappers["stranger's RSA"] = pair[0]
     stranger = make_wrapper(session)
     if stranger:
         wrappers["stranger's AES"] = stranger

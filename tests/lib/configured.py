@@ -4,7 +4,7 @@ import os
 import pathlib
 import socket
 
-from daemon import Daemon
+from daemon import Daemon, until
 from tokens import KINDS, MODULE, kind, write_yaml
 
 __all__ = ["Configured", "LocalConnection", "MODULE", "write_yaml"]
@@ -54,6 +54,10 @@ class Configured(Daemon):
         if "HSMGATE_TOKEN" not in self.env:
             self.env["HSMGATE_TOKEN"] = self.make_bearer("admin")
         return self
+
+    def wait_tokens(self):
+        """A token may take longer to try out than the front waits for it, a TPM that makes RSA keys for one."""
+        until("every token is ready", lambda: all(t["state"] == "ready" for t in self.do("GET", "/v1/tokens")["tokens"]))
 
     def local(self):
         return LocalConnection(self.socket)

@@ -14,6 +14,7 @@ import os
 
 import cryptoki_names as names
 from cryptoki_names import CODES, FUNCTIONS
+from served import enter
 
 ULONG = ctypes.c_ulong
 UNAVAILABLE = ULONG(-1).value
@@ -211,6 +212,7 @@ class Session:
 def _answer(pipe, function, path, init_args, environment, arguments):
     os.environ.update(environment)
     try:
+        enter(environment)
         pipe.send((True, function(Module(path, init_args), *arguments)))
     except BaseException as problem:  # goes to the parent, whatever it is
         pipe.send((False, f"{type(problem).__name__}: {problem}"))

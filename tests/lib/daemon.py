@@ -20,6 +20,8 @@ import threading
 import time
 import urllib.parse
 
+from served import before, end
+
 START_SECONDS = 120
 LOOK_SECONDS = 60
 SANITIZED = re.compile(r"Sanitizer: |runtime error: ")
@@ -95,7 +97,7 @@ class Daemon:
             os.unlink(path)
         notify.bind(path)
         self.log = open(self.data.parent / (self.data.name + ".log"), "ab")
-        self.process = subprocess.Popen([programs() / "hsmgated", *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+        self.process = subprocess.Popen([*before(environment), programs() / "hsmgated", *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         pass_fds=descriptors, env=dict(os.environ, NOTIFY_SOCKET=path, **environment))
         try:
             self._wait_ready(notify)
@@ -139,6 +141,7 @@ class Daemon:
             self.process.kill()
             self.process.wait()
             self.process = None
+        end(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
         for suffix in (".log", ".notify"):
             with contextlib.suppress(FileNotFoundError):

@@ -11,14 +11,14 @@ class Gateway(Daemon):
     """On SoftHSM it makes its token itself; one of another kind (tokens.py) is made here and given to it."""
 
     stranger = None
+    environment = None
 
     def start(self, *extra):
-        environment = {}
         if kind() != "softhsm":
-            environment = KINDS[kind()].prepare(self.data)
-            self.stranger = self.stranger or KINDS[kind()](self.data, "dev", environment)
+            self.environment = KINDS[kind()].prepare(self.data) if self.environment is None else self.environment
+            self.stranger = self.stranger or KINDS[kind()](self.data, "dev", self.environment)
             extra = ("--token", self.stranger.config, *extra)
-        self.launch("dev", "--data", self.data, "--listen", "127.0.0.1:0", *extra, **environment)
+        self.launch("dev", "--data", self.data, "--listen", "127.0.0.1:0", *extra, **(self.environment or {}))
         self.env = self.read_env()
         return self
 

@@ -9,6 +9,8 @@ import secrets
 import subprocess
 
 from cryptoki import isolated
+from daemon import until
+from served import WITHIN, alive, serve
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -23,6 +25,7 @@ class Token:
 
     module = None
     init_args = None
+    pin_max = 16
 
     @classmethod
     def prepare(cls, folder):
@@ -32,7 +35,7 @@ class Token:
     def __init__(self, folder, name, environment):
         self.name = name
         self.label = f"test-{name}"
-        self.pin = secrets.token_urlsafe(12)
+        self.pin = secrets.token_urlsafe(12)[:self.pin_max]
         self.folder = folder
         self.environment = environment
         self.pin_file = folder / f"{name}.pin"
@@ -99,7 +102,70 @@ def _set_first_pin(module, label, pin):
         session.call("C_InitPIN", pin.encode(), len(pin.encode()))
 
 
-KINDS = {"softhsm": SoftToken, "nss": NssToken}
+class OpencryptokiToken(Token):
+    """The software token of opencryptoki. Its daemon and its files have fixed places, so each folder has a daemon with places of its own; one token."""
+
+    module = "/usr/lib/x86_64-linux-gnu/opencryptoki/libopencryptoki.so.0"
+    pin_max = 8
+    places = """
+        for place in /run /dev/shm /var/log /var/lib/opencryptoki /etc/opencryptoki; do mount -t tmpfs none $place; done
+        mkdir -p /run/lock/opencryptoki/swtok /var/lib/opencryptoki/swtok/TOK_OBJ
+        chgrp -R pkcs11 /run/lock/opencryptoki /var/lib/opencryptoki
+        printf 'version opencryptoki-3.1\nslot 0\n{\nstdll = libpkcs11_sw.so\n}\n' > /etc/opencryptoki/opencryptoki.conf
+        exec pkcsslotd -f
+        """
+
+    @classmethod
+    def prepare(cls, folder):
+        daemon = serve(folder, "unshare", "--mount", "--ipc", "sh", "-ec", cls.places)
+        until("pkcsslotd listens", lambda: alive(folder) and os.path.exists(f"/proc/{daemon.pid}/root/run/pkcsslotd.socket"))
+        return {WITHIN: str(daemon.pid)}
+
+    def make(self, label):
+        isolated(_initialize, self.module, None, self.environment, label, self.pin)
+
+
+def _initialize(module, label, pin, officer="87654321"):
+    """The officer's PIN is the one that a new token of opencryptoki has."""
+    module.call("C_InitToken", module.slots()[0], officer.encode(), len(officer), label.ljust(32).encode())
+    with module.session(label, officer, user=0) as session:
+        session.call("C_InitPIN", pin.encode(), len(pin))
+
+
+class Tpm2Token(Token):
+    """tpm2-pkcs11 on a TPM that swtpm plays; tpm2-abrmd shares it among processes, as the kernel's /dev/tpmrm0 does on a machine that has one."""
+
+    module = "/usr/lib/x86_64-linux-gnu/pkcs11/libtpm2_pkcs11.so"
+    bus = """<busconfig><type>session</type><listen>unix:path={folder}/bus</listen><auth>EXTERNAL</auth>
+        <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"""
+
+    @classmethod
+    def prepare(cls, folder):
+        (folder / "tpm").mkdir()
+        (folder / "tpm-store").mkdir()
+        (folder / "bus.conf").write_text(cls.bus.format(folder=folder))
+        environment = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus", "TPM2_PKCS11_STORE": str(folder / "tpm-store"),
+                       "TPM2_PKCS11_TCTI": "tabrmd:bus_type=session", "TPM2TOOLS_TCTI": "tabrmd:bus_type=session", "TPM2_PKCS11_LOG_LEVEL": "1"}
+        serve(folder, "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}/tpm", "--server", f"type=unixio,path={folder}/tpm.sock",
+              "--ctrl", f"type=unixio,path={folder}/tpm.sock.ctrl", "--flags", "not-need-init,startup-clear")
+        serve(folder, "dbus-daemon", f"--config-file={folder}/bus.conf", "--nofork", "--nopidfile")
+        for name in ("tpm.sock", "bus"):
+            until(f"{name} listens", lambda: alive(folder) and (folder / name).exists())
+        serve(folder, "tpm2-abrmd", "--session", "--allow-root", "--max-transients=100", f"--tcti=swtpm:path={folder}/tpm.sock", **environment)
+        until("the TPM answers", lambda: alive(folder) and cls.tell(environment, "tpm2_getcap", "properties-fixed").returncode == 0)
+        return environment
+
+    @staticmethod
+    def tell(environment, *command):
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, **environment))
+
+    def make(self, label):
+        store = self.environment["TPM2_PKCS11_STORE"]
+        for words in (["init"], ["addtoken", "--pid=1", f"--label={label}", f"--sopin={self.pin}", f"--userpin={self.pin}"]):
+            self.tell(self.environment, "tpm2_ptool", *words, f"--path={store}").check_returncode()
+
+
+KINDS = {"softhsm": SoftToken, "nss": NssToken, "opencryptoki": OpencryptokiToken, "tpm2": Tpm2Token}
 
 
 def kind():

@@ -170,6 +170,7 @@ def test_each_step_is_told_signed_and_counted():
     with receiver(503) as hook:  # told again
         gateway.options.update(rotation={"clock_skew": "1s"}, events={"webhook": hook.url, "secret_file": str(secret)})
         with gateway:
+            gateway.wait_tokens()
             gateway.key("a/auto", signer(gateway), rotation={"every": "2s", "publish_ahead": "1s", "overlap": "1s"})
             wanted = {"version.published", "version.promoted", "version.retired"}
             seen = {}
