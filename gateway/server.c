@@ -23,7 +23,6 @@
 
 #define TESTED_VERSION "0.9.75"
 #define POOL_BYTES     ((size_t)12 * 1024) /* per connection: header block, body window, reply head */
-#define QUEUE_WAIT_MS  30                  /* so that a refusal leaves within 50 */
 #define STOP_NOTICE_MS 5000
 
 __attribute__((format(printf, 2, 0))) static void log_library(void *context, const char *format,
@@ -161,7 +160,7 @@ static void open_pools(struct server *server, const struct server_config *config
     unsigned requests = config->request_threads;
     struct request_pool_config pool = {.threads = at_most(requests, SERVER_GENERAL_THREADS),
                                        .queue_max = config->queue_max,
-                                       .wait_ms = QUEUE_WAIT_MS,
+                                       .wait_ms = config->queue_wait_ms,
                                        .handler = handler,
                                        .refuse = server_refuse_overload,
                                        .context = context};

@@ -38,6 +38,7 @@ struct server_config {
     unsigned connections_max;
     size_t spare_descriptors; /* that connections leave to everything else */
     size_t queue_max;         /* whole requests that may wait for a thread; more: 503 at once */
+    int64_t queue_wait_ms;    /* how long they may, when every thread is busy; 0: no limit */
     size_t body_max;
     int64_t
         receive_ms; /* absolute time for a request to become whole, and for an idle connection */

@@ -24,6 +24,7 @@
 
 #define AUDIT_QUEUE_MAX            8192
 #define REQUEST_QUEUE_MAX          1024
+#define QUEUE_WAIT_MS              30 /* so that a refusal leaves within 50 */
 #define BODY_MAX                   ((size_t)1 << 20)
 #define SPARE_DESCRIPTORS          64
 #define PROCESSORS_PER_DATA_THREAD 4
@@ -326,6 +327,7 @@ struct err service_serve(struct service *service)
                                    .connections_max = config->connections_max,
                                    .spare_descriptors = spare_descriptors(config),
                                    .queue_max = REQUEST_QUEUE_MAX,
+                                   .queue_wait_ms = QUEUE_WAIT_MS,
                                    .body_max = BODY_MAX,
                                    .receive_ms = config->receive_ms,
                                    .request_ms = config->request_ms};
