@@ -1,13 +1,13 @@
 """Material that other programs put on the token: listed, adopted when that is safe, used, and told apart from ours for ever."""
-import os
-import subprocess
-
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from configured import MODULE, Configured
+import cryptoki_names as names
+from clulow import attributes
+from configured import Configured
 from daemon import Refused, b64, unb64
+from planted import pair
 
 
 def refusal(call, *arguments, **more):
@@ -16,22 +16,32 @@ def refusal(call, *arguments, **more):
     return caught.value
 
 
+def put(session, objects):
+    for one in objects:
+        session.create(one)
+
+
+def wrapper(session, label, cka_id):
+    """A key that gives others away."""
+    session.generate(names.CKM_AES_KEY_GEN, attributes(CLASS=names.CKO_SECRET_KEY, KEY_TYPE=names.CKK_AES, VALUE_LEN=32, TOKEN=True, PRIVATE=True,
+                                                       SENSITIVE=True, ENCRYPT=True, DECRYPT=True, WRAP=True, UNWRAP=True, LABEL=label, ID=cka_id))
+
+
 class Shared(Configured):
     """A token that other programs use too."""
 
-    def run(self, *words):
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, **self.environment))
-
-    def import_key(self, private, label, cka_id):
-        path = self.data / f"{label}.pem"
-        path.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-        token = self.tokens["soft"]
-        self.run("softhsm2-util", "--import", str(path), "--token", token.label, "--label", label, "--id", cka_id, "--pin", token.pin)
+    def import_key(self, algorithm, private, label, cka_id):
+        """Both halves, as programs of others put them there; the public key."""
+        made = []
+        for plain in pair(algorithm, private):
+            hidden = plain["class"] == names.CKO_PRIVATE_KEY
+            guard = {"private": hidden, **({"sensitive": True} if hidden else {})}
+            made.append(attributes(**{n.upper(): v for n, v in {**plain, **guard, "token": True, "label": label, "id": bytes.fromhex(cka_id)}.items()}))
+        self.tokens["soft"].look(put, made)
         return private.public_key()
 
-    def make(self, label, cka_id, *how):
-        token = self.tokens["soft"]
-        self.run("pkcs11-tool", "--module", MODULE, "--token-label", token.label, "--login", "--pin", token.pin, "--label", label, "--id", cka_id, *how)
+    def make(self, label, cka_id):
+        self.tokens["soft"].look(wrapper, label, bytes.fromhex(cka_id))
 
     def listed(self):
         return {o["label"]: o for o in self.do("GET", "/v1/tokens/soft/inventory")["objects"] if o["class"] != "public"}
@@ -42,9 +52,9 @@ ALLOW = ["extractable", "modifiable"]
 
 def test_from_the_inventory_to_a_signature():
     gateway = Shared("soft")
-    ec_public = gateway.import_key(ec.generate_private_key(ec.SECP256R1()), "old-signer", "a1")
-    rsa_public = gateway.import_key(rsa.generate_private_key(65537, 2048), "old-rsa", "a2")
-    gateway.make("theirs", "b1", "--keygen", "--key-type", "AES:32")
+    ec_public = gateway.import_key("ecdsa-p256", ec.generate_private_key(ec.SECP256R1()), "old-signer", "a1")
+    rsa_public = gateway.import_key("rsa-2048", rsa.generate_private_key(65537, 2048), "old-rsa", "a2")
+    gateway.make("theirs", "b1")
     with gateway:
         listed = gateway.listed()
         assert listed["old-signer"]["status"] == "adoptable" and listed["old-signer"]["cka_id"] == "a1"
@@ -86,7 +96,7 @@ def test_from_the_inventory_to_a_signature():
 
 def test_adopting_is_for_those_who_manage_the_gateway():
     gateway = Shared("soft")
-    gateway.import_key(ec.generate_private_key(ec.SECP256R1()), "theirs", "a1")
+    gateway.import_key("ecdsa-p256", ec.generate_private_key(ec.SECP256R1()), "theirs", "a1")
     with gateway:
         maker = gateway.make_bearer("maker")
         gateway.do("PUT", "/v1/grants/maker", {"principal": "token:maker", "keys": "a/*", "operations": ["create", "rotate", "read"],

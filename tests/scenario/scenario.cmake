@@ -35,7 +35,7 @@ function(hsmgate_stranger kind)
   endforeach()
 endfunction()
 
-hsmgate_stranger(nss main_job any_token worker_killed break_glass_attacks retirement)
+hsmgate_stranger(nss main_job any_token worker_killed break_glass_attacks retirement adopt several_tokens)
 
 # Tokens that need more than packages (scripts/try-token says what), and that no whole run waits for. Neither of those that there are
 # encrypts, so no glass is broken there.

@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 import sigv4
-from configured import MODULE, Configured
+from configured import Configured
 from daemon import programs
 from gateway import Gateway, b64, unb64
 from leaping import Leaping
@@ -71,7 +71,8 @@ def xks():
 def test_metadata_and_health(xks):
     assert xks.do("keys/one/metadata") == {"keySpec": "AES_256", "keyUsage": ["ENCRYPT", "DECRYPT"], "keyStatus": "ENABLED"}
     health = xks.do("health")
-    assert health["xksProxyFleetSize"] == 1 and health["ekmFleetDetails"] == [{"id": "dev", "model": "SoftHSM v2", "healthStatus": "ACTIVE"}]
+    model = xks.gateway.do("GET", "/v1/tokens")["tokens"][0]["model"]
+    assert model and health["xksProxyFleetSize"] == 1 and health["ekmFleetDetails"] == [{"id": "dev", "model": model, "healthStatus": "ACTIVE"}]
 
 
 def test_round_trips(xks):
@@ -247,7 +248,7 @@ def test_answers_come_in_time():
     gateway = Configured("slow", xks={"prefix": "/eu", "namespace": "xks"}, aws={"account": "123456789012"}, request_timeout="100s",
                          per_token={"slow": {"operation_timeout": "100s"}})
     gateway.tokens["slow"].write(module=str(programs() / "slow_module.so"))
-    gateway.environment.update(SLOW_MODULE_TARGET=MODULE, SLOW_MODULE_US="350000")
+    gateway.environment.update(SLOW_MODULE_TARGET=gateway.tokens["slow"].module, SLOW_MODULE_US="350000")
     with gateway:
         gateway.key("xks/one", "aes-256-gcm")
         made = gateway.do("POST", "/v1/auth/access-keys", {"name": "admin-aws", "subject": "admin", "ttl": "1h"})
