@@ -12,4 +12,3 @@ foreach(part verify proof audit_start)
   hsmgate_unit_test(test_${part} hsmgate_audit PkgConfig::OPENSSL)
   target_sources(test_${part} PRIVATE unit/audit_fixture.c unit/audit_signer.c)
 endforeach()
-set_tests_properties(unit.test_verify PROPERTIES TIMEOUT 300) # some 2 000 verifications; half a minute, more with sanitizers
