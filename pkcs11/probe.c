@@ -6,6 +6,7 @@
 #include "pkcs11/probe.h"
 
 #include "base/banned.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "pkcs11/search.h"
@@ -47,17 +48,19 @@ static const struct trial trials[] = {
     TRIAL(ALGORITHM_RSA_2048, PURPOSE_DECRYPT, oaep),
 };
 
-/* Where the trials are made. */
+/* Where the trials are made. A session that was given up may be closed, and what was made in it is
+ * gone then: so keys are made in one and used in another, if the token gives two. */
 struct bench {
     struct session_pool *pool;
-    struct session *session;
+    struct session *maker;
+    struct session *user;
     struct probe *probe;
 };
 
 /* A refused operation may still be active in its session, and refuse the next one. */
 static struct ckr_verdict clean(const struct bench *bench)
 {
-    return session_ready(bench->pool, bench->session);
+    return session_ready(bench->pool, bench->user);
 }
 
 /* Whether the verdict is about what the token can do, not about how it is. */
@@ -72,14 +75,14 @@ static struct ckr_verdict use_once(const struct bench *bench, const struct selft
                                    enum token_mechanism kind)
 {
     struct ckr_verdict verdict = clean(bench);
-    return verdict.class == FRAME_OK ? selftest_run(bench->session, test, kind) : verdict;
+    return verdict.class == FRAME_OK ? selftest_run(bench->user, test, kind) : verdict;
 }
 
 static struct ckr_verdict tamper(const struct bench *bench, const struct selftest *test,
                                  enum token_mechanism kind, CK_RV *out)
 {
     struct ckr_verdict verdict = clean(bench);
-    return verdict.class == FRAME_OK ? selftest_tamper(bench->session, test, kind, out) : verdict;
+    return verdict.class == FRAME_OK ? selftest_tamper(bench->user, test, kind, out) : verdict;
 }
 
 /* Finds where IVs come from: the first way in which a ciphertext opens again. */
@@ -113,7 +116,7 @@ static struct ckr_verdict try_gcm(const struct bench *bench, struct selftest *te
         return verdict;
     }
     found->tamper_ckr = ckr;
-    found->empty_plaintext = selftest_empty_plaintext(bench->session, test);
+    found->empty_plaintext = selftest_empty_plaintext(bench->user, test);
     return ckr == CKR_OK ? ckr_own(FRAME_UNSUPPORTED) : verdict;
 }
 
@@ -160,12 +163,12 @@ static struct ckr_verdict make(const struct bench *bench, const struct token_key
     struct probe *probe = bench->probe;
     struct template_subject subject = {
         .key = key, .label = LABEL, .on_token = probe->makes_token_keys};
-    struct ckr_verdict verdict = material_generate(bench->session, &subject, out);
+    struct ckr_verdict verdict = material_generate(bench->maker, &subject, out);
     if (subject.on_token || !template_is_refused(verdict.ckr)) {
         return verdict;
     }
     subject.on_token = true;
-    verdict = material_generate(bench->session, &subject, out);
+    verdict = material_generate(bench->maker, &subject, out);
     probe->makes_token_keys = verdict.class == FRAME_OK;
     return verdict;
 }
@@ -204,17 +207,17 @@ static struct ckr_verdict try_trial(const struct bench *bench, const struct tria
                  algorithm_info(trial->algorithm)->name, (int)verdict.class, ckr_name(verdict.ckr));
         return verdict;
     }
-    verdict = material_public_key(bench->session, &material, key.algorithm, &public_key);
+    verdict = material_public_key(bench->maker, &material, key.algorithm, &public_key);
     if (verdict.class == FRAME_OK) {
         struct selftest test = {
             .key = &key, .material = &material, .public_key = buf_span(&public_key)};
         verdict = try_all(bench, &test, trial);
-        bench->probe->found.copies_extractable |= copies_extractable(bench->session, &material);
+        bench->probe->found.copies_extractable |= copies_extractable(bench->maker, &material);
     } else {
         log_info("probe", "the public half of %s cannot be read: class %d, CKR_%s",
                  algorithm_info(trial->algorithm)->name, (int)verdict.class, ckr_name(verdict.ckr));
     }
-    material_destroy(bench->session, &material);
+    material_destroy(bench->maker, &material);
     return verdict;
 }
 
@@ -248,17 +251,40 @@ struct ckr_verdict probe_sweep(struct session *session, size_t *out_count)
     return verdict;
 }
 
-struct ckr_verdict probe_run(struct session_pool *pool, struct session *session, struct probe *out)
+static struct ckr_verdict try_everything(const struct bench *bench)
 {
-    struct probe probe = {0};
-    const struct bench bench = {.pool = pool, .session = session, .probe = &probe};
     for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-        struct ckr_verdict verdict = try_trial(&bench, &trials[i]);
+        struct ckr_verdict verdict = try_trial(bench, &trials[i]);
         if (!is_answer(verdict)) {
             return verdict;
         }
     }
-    add_rsa(session->login->module, &probe);
-    *out = probe;
+    add_rsa(bench->maker->login->module, bench->probe);
     return ckr_done();
+}
+
+struct ckr_verdict probe_run(struct session_pool *pool, struct probe *out)
+{
+    struct probe probe = {0};
+    struct bench bench = {.pool = pool, .probe = &probe};
+    int64_t now_ns = clock_mono_ns();
+    struct ckr_verdict verdict = session_lease(pool, now_ns, &bench.maker);
+    if (verdict.class != FRAME_OK) {
+        return verdict;
+    }
+    bench.user = bench.maker;
+    if (pool->count > 1) {
+        verdict = session_lease(pool, now_ns, &bench.user);
+    }
+    if (verdict.class == FRAME_OK) {
+        verdict = try_everything(&bench);
+    }
+    if (bench.user != bench.maker) {
+        session_release(pool, bench.user);
+    }
+    session_release(pool, bench.maker);
+    if (verdict.class == FRAME_OK) {
+        *out = probe;
+    }
+    return verdict;
 }

@@ -11,11 +11,10 @@ struct probe {
     bool makes_token_keys; /* no session objects: a probe may leave some of its keys behind */
 };
 
-/* Does everything once with session objects: generate by the role's template, use, check with
- * OpenSSL. What fails is left out of the result. FRAME_DEVICE_LOST and the like when the token
- * itself gave way, so that the result says nothing about it. */
-MUST_USE struct ckr_verdict probe_run(struct session_pool *pool, struct session *session,
-                                      struct probe *out);
+/* Does everything once with session objects, in two free sessions of the pool: generate by the
+ * role's template, use, check with OpenSSL. What fails is left out of the result. FRAME_DEVICE_LOST
+ * and the like when the token itself gave way, so that the result says nothing about it. */
+MUST_USE struct ckr_verdict probe_run(struct session_pool *pool, struct probe *out);
 
 /* Destroys what a probe left behind, because it was killed or because the token did not let go of a
  * key (tpm2-pkcs11, after a mechanism was refused), and counts it. */

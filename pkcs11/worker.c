@@ -13,12 +13,7 @@
 
 static struct err probe_now(struct worker *worker)
 {
-    struct session *session = NULL;
-    struct ckr_verdict verdict = session_lease(&worker->pool, clock_mono_ns(), &session);
-    if (verdict.class == FRAME_OK) {
-        verdict = probe_run(&worker->pool, session, &worker->probe);
-        session_release(&worker->pool, session);
-    }
+    struct ckr_verdict verdict = probe_run(&worker->pool, &worker->probe);
     ENSURE(verdict.class == FRAME_OK, ERR_TOKEN_UNAVAILABLE,
            "the token gave way while it was tried out: CKR_%s (0x%lx)", ckr_name(verdict.ckr),
            verdict.ckr);
