@@ -250,6 +250,8 @@ const char *token_error_name(size_t class);
 const char *token_mechanism_name(enum token_mechanism mechanism);
 /* The mechanism that opens what an envelope of ours holds. */
 enum token_mechanism token_mechanism_of(enum envelope_algorithm algorithm);
+/* What a token does of a signature in the scheme. */
+enum token_mechanism token_mechanism_of_scheme(enum scheme scheme);
 /* Whether the probe passed the algorithm for the purpose; true before the first probe. */
 bool token_supports(struct token *token, enum algorithm algorithm, enum purpose purpose);
 

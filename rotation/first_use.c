@@ -33,33 +33,22 @@ static struct err run(const struct first_use *use, enum token_op op, struct toke
     return item->result;
 }
 
-/* The schemes of RSA, the usual ones first; each with the mechanism that makes it. */
-static const struct {
-    enum scheme scheme;
-    enum token_mechanism mechanism;
-} rsa[] = {{SCHEME_RS256, TOKEN_RSA_PKCS1},
-           {SCHEME_PS256, TOKEN_RSA_PSS_SHA256},
-           {SCHEME_PS384, TOKEN_RSA_PSS_SHA384},
-           {SCHEME_PS512, TOKEN_RSA_PSS_SHA512}};
-
-/* With what the key signs; not every token knows every padding. */
-static enum scheme choose_scheme(const struct first_use *use, enum token_mechanism *out)
+/* With what the key signs; not every token knows every padding of RSA, the usual one first. */
+static enum scheme choose_scheme(const struct first_use *use)
 {
-    enum scheme scheme = scheme_default(use->key->algorithm);
-    enum family family = scheme_info(scheme)->family;
-    if (family != FAMILY_RSA) {
-        *out = family == FAMILY_EC ? TOKEN_ECDSA : TOKEN_EDDSA;
-        return scheme;
-    }
+    static const enum scheme rsa[] = {SCHEME_RS256, SCHEME_PS256, SCHEME_PS384, SCHEME_PS512};
+    enum scheme usual = scheme_default(use->key->algorithm);
     struct token_status status = {0};
-    token_status(use->token, &status);
-    size_t chosen = 0;
-    for (size_t i = ARRAY_LEN(rsa); i > 0; i--) {
-        bool passed = (status.probe.mechanisms >> rsa[i - 1].mechanism & 1) != 0;
-        chosen = passed ? i - 1 : chosen;
+    if (scheme_info(usual)->family != FAMILY_RSA) {
+        return usual;
     }
-    *out = rsa[chosen].mechanism;
-    return rsa[chosen].scheme;
+    token_status(use->token, &status);
+    for (size_t i = 0; i < ARRAY_LEN(rsa); i++) {
+        if ((status.probe.mechanisms >> token_mechanism_of_scheme(rsa[i]) & 1) != 0) {
+            return rsa[i];
+        }
+    }
+    return usual;
 }
 
 /* What the token signs: a digest, a DigestInfo or the message itself. */
@@ -81,7 +70,8 @@ static struct err check_identity(const struct first_use *use)
 static struct err check_signature(const struct first_use *use)
 {
     CLEANUP(item_clear) struct token_item item = {0};
-    enum scheme scheme = choose_scheme(use, &item.mechanism);
+    enum scheme scheme = choose_scheme(use);
+    item.mechanism = token_mechanism_of_scheme(scheme);
     const struct scheme_info *info = scheme_info(scheme);
     /* A random string as long as the hash stands for a digest. */
     uint8_t random[DIGEST_MAX] = {0};

@@ -1,18 +1,8 @@
-/* From schemes to token mechanisms. Hashing is always ours: tokens differ in which combined
- * mechanisms they have, and none needs more than the digest. */
+/* From schemes to what the token signs, and from its signatures to those of the schemes. */
 #include "gateway/ops/signature.h"
 
-#include "base/mem.h"
 #include "base/public_key.h"
 #include "gateway/ops/choice.h"
-
-static const enum token_mechanism mechanisms[SCHEME_COUNT] = {
-    [SCHEME_ES256] = TOKEN_ECDSA,          [SCHEME_ES384] = TOKEN_ECDSA,
-    [SCHEME_ES512] = TOKEN_ECDSA,          [SCHEME_EDDSA] = TOKEN_EDDSA,
-    [SCHEME_RS256] = TOKEN_RSA_PKCS1,      [SCHEME_RS384] = TOKEN_RSA_PKCS1,
-    [SCHEME_RS512] = TOKEN_RSA_PKCS1,      [SCHEME_PS256] = TOKEN_RSA_PSS_SHA256,
-    [SCHEME_PS384] = TOKEN_RSA_PSS_SHA384, [SCHEME_PS512] = TOKEN_RSA_PSS_SHA512,
-};
 
 void signature_kid(const struct key *key, const struct version *version, char out[KID_MAX])
 {
@@ -62,7 +52,7 @@ static struct err prepare(const struct batch *batch, struct token *token, struct
     item->version = batch->version;
     rotation_token_key(batch->call->key, item->version, &item->key);
     item->token.key = &item->key;
-    item->token.mechanism = mechanisms[item->scheme];
+    item->token.mechanism = token_mechanism_of_scheme(item->scheme);
     item->token.input = signature_subject(item);
     if (scheme_info(item->scheme)->family != FAMILY_RSA) {
         return err_ok();
