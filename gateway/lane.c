@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "gateway/config.h"
 #include "gateway/dialect.h"
+#include "gateway/query.h"
 
 #define ROOT "/v1/"
 #define KEYS "/v1/keys/"
@@ -39,32 +40,18 @@ static struct span behind(struct span text, char mark)
     return span_of(text.data + at, text.len - at);
 }
 
-static struct span cut_segment(struct span *rest)
-{
-    size_t len = 0;
-    while (len < rest->len && rest->data[len] != '/') {
-        len++;
-    }
-    struct span segment = span_of(rest->data, len);
-    *rest = span_of(rest->data + len, rest->len - len);
-    if (rest->len > 0) {
-        *rest = span_of(rest->data + 1, rest->len - 1);
-    }
-    return segment;
-}
-
 /* A mount's path, or a prefix, with a use somewhere behind it. */
 static bool has_use(struct span path)
 {
     struct span rest = span_of(path.data + 1, path.len - 1);
     if (span_starts(path, ROOT)) {
-        (void)cut_segment(&rest);
-        if (config_is_native(cut_segment(&rest))) {
+        (void)query_cut(&rest, '/');
+        if (config_is_native(query_cut(&rest, '/'))) {
             return false;
         }
     }
     while (rest.len > 0) {
-        if (is_use(cut_segment(&rest))) {
+        if (is_use(query_cut(&rest, '/'))) {
             return true;
         }
     }
