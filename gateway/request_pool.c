@@ -66,7 +66,8 @@ static struct exchange *take_newest(struct request_pool *pool)
 }
 
 /* The oldest when its time is over, else NULL. What a thread has only not woken up for yet does not
- * wait; `awake` is 1 in a thread that will run one now. */
+ * wait; `awake` is 1 in a thread that will run one now
+ * and does not count as free any more. */
 static struct exchange *take_expired(struct request_pool *pool, unsigned awake, int64_t now_ns)
 {
     bool queued = pool->waiting > pool->free + awake;
@@ -111,13 +112,14 @@ static void wake_thread(struct request_pool *pool, struct crew *crew)
     }
 }
 
-/* With the mutex held; nothing to run while nobody is free for it. */
-static struct task take_task(struct request_pool *pool, bool is_free)
+/* With the mutex held; nothing to run while the thread is not free for it. `awake` as for
+ * take_expired. */
+static struct task take_task(struct request_pool *pool, bool is_free, unsigned awake)
 {
     struct task task = {0};
     if (pool->waiting > 0) {
         int64_t now_ns = clock_mono_ns();
-        task.refuse = pool->closing ? NULL : take_expired(pool, is_free ? 1 : 0, now_ns);
+        task.refuse = pool->closing ? NULL : take_expired(pool, awake, now_ns);
         task.run = task.refuse == NULL && is_free ? take_next(pool, now_ns) : NULL;
         pool->empty_ns = pool->waiting == 0 ? now_ns : pool->empty_ns;
     }
@@ -138,7 +140,7 @@ static struct task wait_task(struct request_pool *pool)
         pool->free--;
         pool->waking = false;
     }
-    struct task task = take_task(pool, true);
+    struct task task = take_task(pool, true, 1);
     bool call = call_thread(pool, &none);
     sync_unlock(&pool->mutex);
     if (call) {
@@ -201,16 +203,14 @@ static bool look(struct crew *crew, struct task *out)
 {
     struct request_pool *pool = crew->pool;
     struct crew *other = NULL;
+    unsigned resting = fibers_resting(crew->fibers);
     sync_lock(&pool->mutex);
     leave_idle(crew);
-    count_resting(crew, fibers_resting(crew->fibers));
-    bool is_free = crew->resting > 0;
-    count_resting(crew, crew->resting - (is_free ? 1 : 0));
-    *out = take_task(pool, is_free);
-    if (out->run == NULL) {
-        count_resting(crew, crew->resting + (is_free ? 1 : 0));
-    }
-    if (out->run == NULL && out->refuse == NULL && is_free) {
+    count_resting(crew, resting);
+    *out = take_task(pool, resting > 0, 0);
+    if (out->run != NULL) {
+        count_resting(crew, resting - 1);
+    } else if (out->refuse == NULL && resting > 0) {
         become_idle(crew);
     }
     bool closing = pool->closing;
