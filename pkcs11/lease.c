@@ -12,9 +12,7 @@
 #include "pkcs11/lease.h"
 
 #include <assert.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -28,9 +26,8 @@
 
 void lease_desk_init(struct lease_desk *desk, unsigned channels)
 {
-    *desk = (struct lease_desk){
-        .count = channels, .gate = LEASE_WAIT, .bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    assert(desk->bell >= 0);
+    *desk = (struct lease_desk){.count = channels, .gate = LEASE_WAIT};
+    bell_init(&desk->bell);
     desk->channels = mem_array(channels, sizeof(struct channel));
     for (unsigned i = 0; i < channels; i++) {
         channel_init(&desk->channels[i]);
@@ -46,7 +43,7 @@ void lease_desk_clear(struct lease_desk *desk)
         channel_clear(&desk->channels[i]);
     }
     mem_free(desk->channels);
-    fd_close(&desk->bell);
+    bell_clear(&desk->bell);
     turn_clear(&desk->changes);
     sync_destroy(&desk->mutex, &desk->returned);
 }
@@ -304,17 +301,14 @@ void lease_break(struct lease *lease)
 
 void lease_owe(struct lease *lease, int64_t until_ns)
 {
-    static const uint64_t one = 1;
     struct lease_desk *desk = lease->desk;
     channel_reset(lease->channel);
     sync_lock(&desk->mutex);
     lease->channel->owed_until_ns = until_ns;
     give_back(lease, CHANNEL_OWED);
-    /* under the mutex: afterwards the desk may be gone */
-    ssize_t rung = write(desk->bell, &one, sizeof(one));
-    assert(rung == (ssize_t)sizeof(one));
-    (void)rung;
+    bell_reach(&desk->bell); /* afterwards the desk may be about to go */
     sync_unlock(&desk->mutex);
+    bell_ring(&desk->bell);
 }
 
 unsigned lease_desk_owed(struct lease_desk *desk, struct channel **out, unsigned max)

@@ -2,6 +2,7 @@
 #ifndef HSMGATE_PKCS11_LEASE_H
 #define HSMGATE_PKCS11_LEASE_H
 
+#include "base/bell.h"
 #include "base/sync.h"
 #include "pkcs11/channel.h"
 #include "pkcs11/line.h"
@@ -26,7 +27,7 @@ struct lease_desk {
     unsigned queue_max;       /* callers in a line; 0: no limit */
     struct channel *channels; /* an item belongs to its borrower, else to the supervisor */
     struct turn changes;      /* goes with the channel of a change */
-    int bell;                 /* an eventfd: a reply is owed; wakes the supervisor */
+    struct bell bell;         /* a reply is owed; wakes the supervisor */
     pthread_mutex_t mutex;    /* guards everything below */
     pthread_cond_t returned;  /* a channel came back while the gate is shut */
     struct line line;         /* callers that wait for a channel */

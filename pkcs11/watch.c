@@ -7,7 +7,6 @@
 #include "pkcs11/watch.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -30,7 +29,7 @@ static void prepare(struct watch *watch, const struct spawn *spawn)
     watch->owed_count = lease_desk_owed(watch->desk, watch->owed, SPAWN_CHANNELS_MAX);
     watch->entries[0] = (struct pollfd){.fd = spawn->control, .events = POLLIN};
     watch->entries[1] = (struct pollfd){.fd = spawn->pidfd, .events = POLLIN};
-    watch->entries[2] = (struct pollfd){.fd = watch->desk->bell, .events = POLLIN};
+    watch->entries[2] = (struct pollfd){.fd = watch->desk->bell.fd, .events = POLLIN};
     for (unsigned i = 0; i < watch->owed_count; i++) {
         watch->entries[FIXED + i] = (struct pollfd){.fd = watch->owed[i]->fd, .events = POLLIN};
     }
@@ -82,8 +81,7 @@ static bool watch_once(struct watch *watch, enum watch_end *out)
         return false;
     }
     if (ready > 0 && watch->entries[2].revents != 0) {
-        uint64_t rings = 0;
-        (void)!read(watch->desk->bell, &rings, sizeof(rings));
+        bell_hear(&watch->desk->bell);
     }
     if (ready > 0 && !settle_all(watch, out)) {
         return false;
