@@ -224,26 +224,25 @@ unsigned fibers_resting(const struct fibers *fibers)
 
 /* --- called and rung --- */
 
-/* With the mutex held. True: the caller must ring when it has let the mutex go. */
-static bool wake(struct fibers *fibers)
+/* Lets the mutex go, and wakes the thread if it sleeps. */
+static void unlock_and_wake(struct fibers *fibers)
 {
     bool ring = fibers->asleep;
     fibers->asleep = false;
     if (ring) {
         bell_reach(&fibers->bell);
     }
-    return ring;
+    sync_unlock(&fibers->mutex);
+    if (ring) {
+        bell_ring(&fibers->bell);
+    }
 }
 
 void fibers_ring(struct fibers *fibers)
 {
     sync_lock(&fibers->mutex);
     fibers->rung = true;
-    bool ring = wake(fibers);
-    sync_unlock(&fibers->mutex);
-    if (ring) {
-        bell_ring(&fibers->bell);
-    }
+    unlock_and_wake(fibers);
 }
 
 void fiber_call(struct fiber *fiber)
@@ -259,17 +258,12 @@ void fiber_call(struct fiber *fiber)
         fibers->last->next = fiber;
     }
     fibers->last = fiber;
-    bool ring = wake(fibers);
-    sync_unlock(&fibers->mutex);
-    if (ring) {
-        bell_ring(&fibers->bell);
-    }
+    unlock_and_wake(fibers);
 }
 
 /* --- waits --- */
 
-/* Takes the call that has come before the wait; its place among the called is left when the thread
- * goes through them. */
+/* A call that came before the wait ends it when the thread goes through those that were called. */
 static bool wait_here(struct fiber *self, int fd, short events, int64_t deadline_ns)
 {
     struct fibers *fibers = self->home;

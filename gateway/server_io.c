@@ -11,9 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/sync.h"
 #include "gateway/server_inner.h"
@@ -85,15 +83,18 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-/* With the lock held. True: the caller must ring when it has let go of it. */
-static bool wake(struct server_io *io)
+/* Lets the lock go, and wakes the thread unless somebody has. */
+static void unlock_and_wake(struct server_io *io)
 {
     bool ring = !io->woken;
     io->woken = true;
     if (ring) {
         bell_reach(&io->bell);
     }
-    return ring;
+    sync_unlock(&io->mutex);
+    if (ring) {
+        bell_ring(&io->bell);
+    }
 }
 
 void server_io_start(struct server_io *io)
@@ -109,11 +110,7 @@ void server_io_resume(struct connection *connection)
     struct server_io *io = connection->io;
     sync_lock(&io->mutex);
     MHD_resume_connection(connection->mhd);
-    bool ring = wake(io);
-    sync_unlock(&io->mutex);
-    if (ring) {
-        bell_ring(&io->bell);
-    }
+    unlock_and_wake(io);
 }
 
 void server_io_quiesce(struct server_io *io)
@@ -125,11 +122,7 @@ void server_io_stop(struct server_io *io)
 {
     atomic_store(&io->stopping, true);
     sync_lock(&io->mutex); /* whoever still resumes has done so when we have it */
-    bool ring = wake(io);
-    sync_unlock(&io->mutex);
-    if (ring) {
-        bell_ring(&io->bell);
-    }
+    unlock_and_wake(io);
     (void)pthread_join(io->thread, NULL);
     MHD_stop_daemon(io->daemon);
     bell_clear(&io->bell);
